@@ -22,7 +22,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-"""What reading a damaged file raises (`numpy.load`, pyarrow and json included): such a file is built again."""
+"""What reading a damaged file raises (numpy, pyarrow and json included): such a file is built again."""
 
 
 def cache_folder() -> Path:
@@ -75,7 +75,7 @@ def cached(
 
 
 def cached_arrays(name: str, build: Callable[[], Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """`cached` for named arrays (numbers, booleans, fixed-width text; no objects), kept as `name` + `.npz`."""
+    """`cached` for named arrays (numbers, booleans, fixed-width text, no objects) in `name` + `.npz`."""
     return cached(name + ".npz", lambda: dict(build()), _load_arrays, _store_arrays)
 
 
@@ -108,5 +108,7 @@ def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _store_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    if any(array.dtype.hasobject for array in arrays.values()):
+        raise TypeError("object arrays cannot be cached: reading them back would run code from a file")
     with path.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
+        np.savez(stream, **arrays)
