@@ -1,10 +1,9 @@
-"""Numbers that may be fixed or drawn: `6`, `{uniform: [4, 12]}`, `{normal: {mean: 3500, std: 900, low: 500}}`,
+"""Numbers that may be fixed or drawn: `6`, `{uniform: [4, 12]}`, `{normal: {mean: 3500, std: 900}}`,
 `{choice: [3.7, 11]}`. Sampling takes the generator that the caller owns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, model_validator
@@ -96,7 +95,9 @@ def sample(draw: AnyDraw, rng: np.random.Generator, count: int) -> FloatArray:
     return np.full(count, float(draw))
 
 
-def _within(low: float, high: float) -> Callable[[AnyDraw], AnyDraw]:
+def within(low: float = -float("inf"), high: float = float("inf")) -> AfterValidator:
+    """For the type of a field: every draw must lie in [low, high]."""
+
     def check(draw: AnyDraw) -> AnyDraw:
         lowest, highest = bounds(draw)
         if lowest < low:
@@ -105,14 +106,9 @@ def _within(low: float, high: float) -> Callable[[AnyDraw], AnyDraw]:
             raise ValueError(f"{highest:g} is above the highest allowed value {high:g}")
         return draw
 
-    return check
+    return AfterValidator(check)
 
 
-def number_between(low: float = -float("inf"), high: float = float("inf")) -> Any:
-    """The type of a field that takes a number or a distribution whose every draw lies in [low, high]."""
-    return Annotated[AnyDraw, AfterValidator(_within(low, high))]
-
-
-Real = number_between()
-NonNegative = number_between(low=0.0)
-Share = number_between(low=0.0, high=1.0)
+Real = AnyDraw
+NonNegative = Annotated[AnyDraw, within(low=0.0)]
+Share = Annotated[AnyDraw, within(low=0.0, high=1.0)]

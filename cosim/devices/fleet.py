@@ -1,0 +1,87 @@
+"""All devices of a community, kind by kind, and their state. It adds up and passes on; what a kind can do is
+in the kind's own file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.core.clock import Period
+from cosim.devices.base import Device, Ranges, Request, Site, State
+from cosim.devices.registry import load
+
+FleetState = Mapping[str, State]
+"""Device kind -> state of its devices."""
+
+
+class Fleet:
+    """Devices of `prosumers` prosumers.
+
+    Args:
+        kinds: Device kinds in a fixed order.
+        prosumers: How many prosumers there are.
+    """
+
+    def __init__(self, kinds: Sequence[Device], prosumers: int) -> None:
+        self.kinds: dict[str, Device] = {device.kind: device for device in kinds}
+        self.prosumers = prosumers
+
+    @classmethod
+    def build(cls, requests: Mapping[str, Sequence[Request]], site: Site, prosumers: int) -> Fleet:
+        """The fleet that was asked for; kinds without a device are left out.
+
+        Args:
+            requests: Device kind -> its requests.
+            site: Time, randomness and series of the community.
+            prosumers: How many prosumers there are.
+        """
+        kinds = []
+        for name, asked in requests.items():
+            wanted = [request for request in asked if len(request.prosumer)]
+            if wanted:
+                kinds.append(load(name).build(wanted, site))
+        return cls(kinds, prosumers)
+
+    def initial_state(self) -> FleetState:
+        """State of every device before the first period."""
+        return {name: device.initial_state() for name, device in self.kinds.items()}
+
+    def ranges(self, state: FleetState, period: Period) -> dict[str, Ranges]:
+        """What every device can do in this period."""
+        return {name: device.ranges(state[name], period) for name, device in self.kinds.items()}
+
+    def commit(self, state: FleetState, period: Period, device_kwh: Mapping[str, FloatArray]) -> FleetState:
+        """State after the devices drew `device_kwh` [kWh]."""
+        return {
+            name: device.commit(state[name], period, device_kwh[name]) for name, device in self.kinds.items()
+        }
+
+    def total_by_prosumer(self, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
+        """Sum over each prosumer's devices, shape (prosumers,)."""
+        total = np.zeros(self.prosumers)
+        for name, device in self.kinds.items():
+            total += np.bincount(device.prosumer, device_kwh[name], self.prosumers)
+        return total
+
+    def stored_kwh(self, state: FleetState) -> FloatArray:
+        """Energy stored at every prosumer [kWh], shape (prosumers,)."""
+        total = np.zeros(self.prosumers)
+        for name, device in self.kinds.items():
+            stored = device.stored_kwh(state[name])
+            if stored is not None:
+                total += np.bincount(device.prosumer, stored, self.prosumers)
+        return total
+
+    def within_period_kw(
+        self, period: Period, device_kwh: Mapping[str, FloatArray], ticks: int
+    ) -> FloatArray:
+        """Deviation of every prosumer's power from the period's mean [kW], shape (ticks, prosumers)."""
+        total = np.zeros((ticks, self.prosumers))
+        for name, device in self.kinds.items():
+            deviation = device.within_period_kw(period, device_kwh[name])
+            if deviation is not None:
+                for tick in range(ticks):
+                    total[tick] += np.bincount(device.prosumer, deviation[tick], self.prosumers)
+        return total
