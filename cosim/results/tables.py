@@ -1,0 +1,324 @@
+"""The tables of a run: every column with its type, unit and explanation. docs/outputs.md is generated from
+here. How rows get into files is the recorder's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from cosim.core.outputs import Detail
+
+FORMAT = 1
+"""Version of the folder's layout; raised when an older cosim could not read it."""
+
+Aggregate = Literal["sum", "mean", "min", "max", "last", "all"]
+Kind = Literal["float64", "float32", "int32", "int64", "bool", "name", "time"]
+Rows = Literal["community", "prosumer", "bus", "branch", "event"]
+
+_ARROW = {
+    "float64": pa.float64(),
+    "float32": pa.float32(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "bool": pa.bool_(),
+    "name": pa.dictionary(pa.int32(), pa.string()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    unit: str
+    """"" for what has none."""
+    about: str
+    kind: Kind = "float64"
+    aggregate: Aggregate = "sum"
+    """How the values of a block of periods become one, if the table is recorded by hour or day."""
+    weight: str = ""
+    """Column that weighs the mean; "" for equal weights."""
+    extremes: bool = False
+    """Blocks also keep the lowest and highest value, as NAME_min and NAME_max."""
+    optional: bool = False
+    """May be left out by who records; it is NaN then."""
+    members: Literal["", "prosumer"] = ""
+    """For names: values are given as indices of the community's prosumers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its columns after the ones that every table of its kind begins with."""
+
+    name: str
+    about: str
+    rows: Rows
+    columns: tuple[Column, ...]
+    network_rate: bool = False
+    """Rows come at the power flow's rate, not at the settlement's."""
+
+    @property
+    def keys(self) -> tuple[Column, ...]:
+        """The columns that say when and whose a row is."""
+        return (*_WHEN, *_WHOSE.get(self.rows, ()))
+
+    def recorded(self, detail: Detail) -> tuple[Column, ...]:
+        """The columns after the keys, as recorded at this detail."""
+        if detail == "period":
+            return self.columns
+        found: list[Column] = []
+        for column in self.columns:
+            found.append(column)
+            if column.extremes:
+                found.append(replace(column, name=f"{column.name}_min", about="Lowest.", aggregate="min"))
+                found.append(replace(column, name=f"{column.name}_max", about="Highest.", aggregate="max"))
+        return tuple(found)
+
+    def schema(self, detail: Detail, zone: str) -> pa.Schema:
+        """The Arrow schema, with unit and explanation in each field's metadata."""
+        fields = [field(column, zone) for column in (*self.keys, *self.recorded(detail))]
+        return pa.schema(
+            fields,
+            metadata={"cosim_table": self.name, "cosim_format": str(FORMAT), "cosim_detail": detail},
+        )
+
+
+def field(column: Column, zone: str) -> pa.Field:
+    """One Arrow field; times are UTC instants shown in `zone`."""
+    kind = pa.timestamp("ms", tz=zone) if column.kind == "time" else _ARROW[column.kind]
+    return pa.field(column.name, kind, metadata={"unit": column.unit, "about": column.about})
+
+
+def numpy_type(kind: Kind) -> np.dtype[np.generic]:
+    """What a recorder keeps the column in."""
+    return np.dtype("int32" if kind == "name" else kind)
+
+
+def _kwh(name: str, about: str, **more: bool) -> Column:
+    return Column(name, "kWh", about, **more)  # type: ignore[arg-type]  # only flags are passed
+
+
+def _eur(name: str, about: str, **more: bool) -> Column:
+    return Column(name, "EUR", about, **more)  # type: ignore[arg-type]  # only flags are passed
+
+
+def _price(name: str, about: str, weight: str = "") -> Column:
+    return Column(name, "EUR/kWh", about, aggregate="mean", weight=weight)
+
+
+_WHEN = (
+    Column(
+        "time", "", "Start of the period (or block of periods), a UTC instant in the scenario's zone.", "time"
+    ),
+    Column("period", "", "Number of the settlement period, from 0.", "int32"),
+    Column("community", "", "Name of the community.", "name"),
+)
+_WHOSE: dict[str, tuple[Column, ...]] = {
+    "prosumer": (Column("prosumer", "", "Name of the prosumer.", "name"),),
+    "bus": (Column("bus", "", "Name of the bus.", "name"),),
+    "branch": (
+        Column("kind", "", "`line` or `transformer`.", "name"),
+        Column("branch", "", "Name of the line or transformer.", "name"),
+    ),
+}
+
+STEPS = Table(
+    "steps",
+    "Totals of each community in each period.",
+    "community",
+    (
+        _kwh("load_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
+        _kwh("generation_kwh", "Produced by all prosumers, after curtailment, positive."),
+        _kwh("curtailed_kwh", "What generators could have produced beyond that.", optional=True),
+        _kwh("storage_kwh", "Charged into batteries less discharged, at their terminals.", optional=True),
+        _kwh("net_kwh", "Metered energy of all prosumers, drawn positive: `import_kwh - export_kwh`."),
+        _kwh("import_kwh", "Bought from the utility."),
+        _kwh("export_kwh", "Fed in to the utility, positive."),
+        _kwh("p2p_kwh", "Traded between prosumers."),
+        _kwh(
+            "internal_kwh", "Passed between devices of one prosumer by the market's matching.", optional=True
+        ),
+        _kwh("offered_kwh", "Submitted for sale.", optional=True),
+        _kwh("asked_for_kwh", "Submitted to buy.", optional=True),
+        Column("trades", "", "Number of trades.", "int64"),
+        _price("mean_price", "Mean price of the trades, weighted by volume; NaN without a trade.", "p2p_kwh"),
+        Column(
+            "last_price",
+            "EUR/kWh",
+            "Price of the last trade; NaN without one.",
+            aggregate="last",
+            optional=True,
+        ),
+        Column(
+            "best_bid",
+            "EUR/kWh",
+            "Highest bid left at closure; NaN if none is.",
+            aggregate="mean",
+            optional=True,
+        ),
+        Column(
+            "best_ask",
+            "EUR/kWh",
+            "Lowest ask left at closure; NaN if none is.",
+            aggregate="mean",
+            optional=True,
+        ),
+        _price("retail_price", "Mean over the prosumers of what the utility takes."),
+        _price("feed_in_price", "Mean over the prosumers of what the utility pays."),
+        _eur("cost_eur", "Bills of all prosumers, everything included."),
+        _eur("counterfactual_cost_eur", "What they would have paid with the utility alone."),
+        _kwh(
+            "counterfactual_import_kwh", "What they would have bought from the utility alone.", optional=True
+        ),
+        _kwh("counterfactual_export_kwh", "What they would have fed in without trading.", optional=True),
+        _eur("surplus_eur", "Gain from the trades at the orders' own limit prices.", optional=True),
+        _eur(
+            "optimal_surplus_eur",
+            "The most that a call auction of the same orders could gain.",
+            optional=True,
+        ),
+        _kwh(
+            "passive_kwh",
+            "Drawn by the grid's own loads, which take no part, less its own generation.",
+            optional=True,
+        ),
+        _kwh("slack_kwh", "Drawn from the grid above.", optional=True),
+        _kwh("losses_kwh", "Lost in lines and transformers.", optional=True),
+        Column("vm_min_pu", "pu", "Lowest bus voltage.", "float32", "min", optional=True),
+        Column("vm_max_pu", "pu", "Highest bus voltage.", "float32", "max", optional=True),
+        Column(
+            "line_loading_max_percent", "percent", "Highest line loading.", "float32", "max", optional=True
+        ),
+        Column(
+            "trafo_loading_max_percent",
+            "percent",
+            "Highest transformer loading.",
+            "float32",
+            "max",
+            optional=True,
+        ),
+        Column("violations", "", "Broken limits, counted once an element and power flow.", "int64"),
+        Column("converged", "", "False if a power flow of the period did not converge.", "bool", "all"),
+        Column(
+            "energy_residual", "", "What the energy audit leaves, relative.", aggregate="max", optional=True
+        ),
+        Column(
+            "money_residual", "", "What the money audit leaves, relative.", aggregate="max", optional=True
+        ),
+    ),
+)
+PROSUMERS = Table(
+    "prosumers",
+    "What each prosumer used, traded and paid. Each kind of device adds a column KIND_kwh, drawn positive.",
+    "prosumer",
+    (
+        _kwh("load_kwh", "Consumption: inflexible load and vehicles."),
+        _kwh("generation_kwh", "Produced, after curtailment, positive."),
+        _kwh("net_kwh", "Metered, drawn positive: `bought - sold + import - export`."),
+        _kwh("bought_kwh", "Bought from other prosumers."),
+        _kwh("sold_kwh", "Sold to other prosumers, positive."),
+        _kwh("import_kwh", "Bought from the utility."),
+        _kwh("export_kwh", "Fed in to the utility, positive."),
+        Column(
+            "stored_kwh",
+            "kWh",
+            "In batteries and vehicles at the end of the period.",
+            aggregate="last",
+            optional=True,
+        ),
+        _eur("trade_cost_eur", "Paid to other prosumers less received from them."),
+        _eur("cost_eur", "The bill, everything included; negative is income."),
+        _eur("counterfactual_cost_eur", "The bill with the utility alone."),
+    ),
+)
+TRADES = Table(
+    "trades",
+    "Every trade, in the order in which it happened.",
+    "event",
+    (
+        Column("round", "", "Round of the session, from 0.", "int32"),
+        Column("buyer", "", "Name of the prosumer who buys.", "name", members="prosumer"),
+        Column("seller", "", "Name of the prosumer who sells.", "name", members="prosumer"),
+        _kwh("quantity_kwh", "Energy that changes hands."),
+        _price("price_eur_per_kwh", "Price before network charges, levies and taxes."),
+    ),
+)
+BUSES = Table(
+    "buses",
+    "State of each bus at each power flow.",
+    "bus",
+    (
+        Column(
+            "vm_pu",
+            "pu",
+            "Voltage; NaN where the flow did not converge or nothing feeds the bus.",
+            "float32",
+            "mean",
+            extremes=True,
+        ),
+        Column("p_kw", "kW", "Power drawn at the bus, injection negative.", "float32", "mean", optional=True),
+        Column("q_kvar", "kvar", "Reactive power drawn at the bus.", "float32", "mean", optional=True),
+    ),
+    network_rate=True,
+)
+BRANCHES = Table(
+    "branches",
+    "Loading of each line and transformer at each power flow.",
+    "branch",
+    (
+        Column(
+            "loading_percent",
+            "percent",
+            "Loading; NaN where the flow did not converge.",
+            "float32",
+            "mean",
+            extremes=True,
+        ),
+    ),
+    network_rate=True,
+)
+VIOLATIONS = Table(
+    "violations",
+    "Every broken limit, one row an element and power flow; also as violations.csv.",
+    "event",
+    (
+        Column(
+            "kind",
+            "",
+            "`undervoltage`, `overvoltage`, `line_overload`, `transformer_overload` or `diverged`.",
+            "name",
+        ),
+        Column(
+            "element", "", "Number of the bus, line or transformer in its grid; -1 for `diverged`.", "int32"
+        ),
+        Column("name", "", "Name of the element.", "name"),
+        Column("value", "pu or percent", "What was found; NaN for `diverged`."),
+        Column("limit", "pu or percent", "The limit that it breaks."),
+        Column("excess", "pu or percent", "How far beyond, positive."),
+        Column("episode", "", "Number of the episode: one element, without a break.", "int64"),
+        Column("lasted_h", "h", "How long the episode has lasted, this power flow included."),
+    ),
+    network_rate=True,
+)
+DURATION = Column("duration_h", "h", "How long the whole episode lasts.")
+"""Added to `violations` at the end of a run, when it is known."""
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in (STEPS, PROSUMERS, TRADES, BUSES, BRANCHES, VIOLATIONS)
+}
+
+TOTALS = Table(
+    "prosumer_totals",
+    "Each prosumer over the whole run (without the columns time and period).",
+    "prosumer",
+    (
+        Column("group", "", "Group of the scenario.", "name", optional=True),
+        Column("bus", "", "Bus at which the prosumer is connected.", "name", optional=True),
+        *(column for column in PROSUMERS.columns if column.aggregate == "sum"),
+        _eur("saving_eur", "Bill with the utility alone less the bill."),
+        Column("worse_off", "", "True if the bill is higher than with the utility alone.", "bool", "last"),
+    ),
+)
