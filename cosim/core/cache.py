@@ -107,7 +107,7 @@ def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         return {key: archive[key] for key in archive.files}
 
 
-def _store_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _store_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     if any(array.dtype.hasobject for array in arrays.values()):
         raise TypeError("object arrays cannot be cached: reading them back would run code from a file")
     with path.open("wb") as stream:
