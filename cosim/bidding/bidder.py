@@ -1,0 +1,195 @@
+"""Decisions and device ranges -> orders; fills -> dispatch. Both bidding modes:
+
+- `reservation`: the action is the value of stored energy. The firm position (what must be drawn or given)
+  enters the book as one order, each flexible device as two conditional ones: draw more if cheaper than its
+  value, draw less if dearer.
+- `setpoint`: the action is the energy of every flexible device. All of it is firm: one order a prosumer.
+
+The utility is everybody's outside option: no bid is above what the utility asks, no ask below what it pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cosim.bidding.behind_the_meter import settle_behind_the_meter
+from cosim.bidding.fields import Mode, action_columns, action_fields
+from cosim.bidding.rows import Bids, Rows
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.records import BUY, SELL, Clearing, Dispatch, Orders, Prices
+from cosim.devices.base import Ranges
+from cosim.devices.fleet import Fleet
+
+
+class Bidder:
+    """Bidding of one community.
+
+    Args:
+        fleet: Its devices.
+        mode: How actions are read.
+    """
+
+    def __init__(self, fleet: Fleet, mode: Mode) -> None:
+        self.fleet = fleet
+        self.mode: Mode = mode
+        self.rows = Rows.of(fleet)
+        self.fields = action_fields(fleet, mode)
+        self._columns = {
+            name: action_columns(self.fields, device, mode)
+            for name, device in fleet.kinds.items()
+            if device.flexible
+        }
+
+    def bids(self, ranges: Mapping[str, Ranges], action: FloatArray, prices: Prices) -> Bids:
+        """What everybody would trade at which limit price.
+
+        Args:
+            ranges: What the devices can do in this period.
+            action: Decisions, shape (n, len(fields)), in [-1, 1].
+            prices: What the utility asks and pays.
+        """
+        rows, n = self.rows, self.fleet.prosumers
+        quantity = np.zeros(len(rows.owner))
+        reservation = np.zeros(len(rows.owner))
+        base = {}
+        for name, device in self.fleet.kinds.items():
+            span = ranges[name]
+            chosen = self._columns.get(name)
+            own = None if chosen is None else action[device.prosumer, chosen]
+            if self.mode == "setpoint" and own is not None:
+                base[name] = span.setpoint(own)
+                continue
+            base[name] = span.base_kwh
+            quantity[rows.up[name]] = span.high_kwh - span.base_kwh
+            quantity[rows.down[name]] = span.base_kwh - span.low_kwh
+            value = _value(own, device.prosumer, prices)
+            reservation[rows.up[name]], reservation[rows.down[name]] = device.reservation(value)
+        firm = self.fleet.total_by_prosumer(base)
+        side = rows.side.copy()
+        side[:n] = np.where(firm >= 0.0, BUY, SELL)
+        quantity[:n] = np.abs(firm)
+        reservation[:n] = np.where(firm >= 0.0, prices.retail_eur_per_kwh, prices.feed_in_eur_per_kwh)
+        weight = np.divide(1.0, quantity, out=np.zeros_like(quantity), where=quantity > 0.0)
+        limit_price = _limit_price(rows.owner, side, reservation, prices)
+        return Bids(side, quantity, reservation, limit_price, weight, base, firm)
+
+    def quotes(self, bids: Bids, margins: FloatArray, prices: Prices) -> FloatArray:
+        """Prices that are quoted [EUR/kWh], shape (k,): the limit price less (bids) or plus (asks) a margin.
+
+        Args:
+            bids: What is for trade.
+            margins: Bid and ask margin of every prosumer in [-1, 1], shape (n, 2).
+            prices: The band: bids go down to feed-in, asks up to retail.
+        """
+        owner, limit = self.rows.owner, bids.limit_price_eur_per_kwh
+        far_bid = np.minimum(limit, prices.ask_floor_eur_per_kwh[owner])
+        far_ask = np.maximum(limit, prices.bid_ceiling_eur_per_kwh[owner])
+        buying = bids.side == BUY
+        share = 0.5 * (np.where(buying, margins[owner, 0], margins[owner, 1]) + 1.0)
+        return limit + share * (np.where(buying, far_bid, far_ask) - limit)
+
+    def orders(
+        self, bids: Bids, quotes: FloatArray, prices: Prices, trading: BoolArray
+    ) -> tuple[Orders, IntArray]:
+        """Orders for the market and the row of each.
+
+        Left out are empty rows, prosumers that do not trade, and bids below the lowest feed-in price or asks
+        above the highest ceiling: nobody would ever take them.
+        """
+        rows = self.rows
+        limit_price = bids.limit_price_eur_per_kwh
+        hopeful = np.where(
+            bids.side == BUY,
+            limit_price >= prices.ask_floor_eur_per_kwh.min(initial=np.inf),
+            limit_price <= prices.bid_ceiling_eur_per_kwh.max(initial=-np.inf),
+        )
+        chosen = np.flatnonzero((bids.quantity_kwh > 0.0) & hopeful & trading[rows.owner])
+        orders = Orders(
+            rows.owner[chosen],
+            bids.side[chosen],
+            quotes[chosen],
+            bids.quantity_kwh[chosen],
+            rows.limit[chosen],
+            bids.weight[chosen],
+            np.ones(rows.devices),
+        )
+        return orders, chosen
+
+    def dispatch(
+        self, bids: Bids, prices: Prices, clearing: Clearing | None = None, chosen: IntArray | None = None
+    ) -> Dispatch:
+        """What every device does after gate closure; without a clearing: with the utility alone.
+
+        Args:
+            bids: What was for trade.
+            prices: What the utility asks and pays.
+            clearing: The session's result.
+            chosen: Row of every order in it.
+        """
+        rows, n = self.rows, self.fleet.prosumers
+        traded = np.zeros(len(rows.owner))
+        internal = np.zeros(len(rows.owner))
+        cost = np.zeros(n)
+        if clearing is not None and chosen is not None:
+            traded[chosen] = clearing.traded_kwh
+            internal[chosen] = clearing.internal_kwh
+            cost = _by_owner(rows.owner[chosen], clearing.paid_eur, n)
+        filled = traded + internal
+        remaining = bids.quantity_kwh - filled
+        shared = np.ones(rows.devices)
+        np.subtract.at(shared, rows.limit[n:], (bids.weight * filled)[n:])
+        own = np.zeros_like(filled)
+        utility = np.zeros_like(filled)
+        settle_behind_the_meter(
+            rows.by_owner,
+            rows.owner_start,
+            bids.side,
+            bids.reservation_eur_per_kwh,
+            rows.limit,
+            bids.weight,
+            prices.retail_eur_per_kwh,
+            prices.feed_in_eur_per_kwh,
+            remaining,
+            shared,
+            own,
+            utility,
+        )
+        done = filled + own + utility
+        device_kwh = {
+            name: energy + done[rows.up[name]] - done[rows.down[name]]
+            for name, energy in bids.base_kwh.items()
+        }
+        buying = bids.side == BUY
+        return Dispatch(
+            device_kwh=device_kwh,
+            net_kwh=self.fleet.total_by_prosumer(device_kwh),
+            bought_kwh=_by_owner(rows.owner, np.where(buying, traded, 0.0), n),
+            sold_kwh=_by_owner(rows.owner, np.where(buying, 0.0, traded), n),
+            import_kwh=_by_owner(rows.owner, np.where(buying, utility, 0.0), n),
+            export_kwh=_by_owner(rows.owner, np.where(buying, 0.0, utility), n),
+            trade_cost_eur=cost,
+        )
+
+
+def _by_owner(owner: IntArray, values: FloatArray, prosumers: int) -> FloatArray:
+    """Sums of `values` by owner, shape (prosumers,)."""
+    sums: FloatArray = np.bincount(owner, values, prosumers)
+    return sums
+
+
+def _value(action: FloatArray | None, owner: IntArray, prices: Prices) -> FloatArray:
+    """Value of stored energy [EUR/kWh] for actions in [-1, 1]; zero for devices that decide nothing."""
+    if action is None:
+        return np.zeros(len(owner))
+    low, high = prices.low_eur_per_kwh[owner], prices.high_eur_per_kwh[owner]
+    return low + 0.5 * (action + 1.0) * (high - low)
+
+
+def _limit_price(owner: IntArray, side: IntArray, reservation: FloatArray, prices: Prices) -> FloatArray:
+    """Worst trade price by row: what a purchase costs on top is taken off, the utility is the alternative."""
+    worth = (reservation - prices.trade_adder_eur_per_kwh[owner]) / prices.trade_factor[owner]
+    bid = np.minimum(worth, prices.bid_ceiling_eur_per_kwh[owner])
+    ask = np.maximum(reservation, prices.ask_floor_eur_per_kwh[owner])
+    return np.where(side == BUY, bid, ask)

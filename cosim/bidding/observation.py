@@ -1,0 +1,84 @@
+"""What a prosumer knows when it decides: its own forecast, devices and tariff. The public information of the
+market is kept apart (`mean_field`); nothing of another prosumer is in either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cosim.bidding.fields import name_of, slots
+from cosim.core.arrays import FloatArray
+from cosim.core.clock import Period
+from cosim.core.records import Field, Prices
+from cosim.devices.base import Device, Ranges
+from cosim.devices.fleet import Fleet, FleetState
+
+INFINITE = float("inf")
+COMMON = (
+    Field("net_forecast_kwh", "kWh", -INFINITE, INFINITE, "Own energy of the period if nothing is flexible."),
+    Field("retail_price", "EUR/kWh", -INFINITE, INFINITE, "Price of the utility's energy, all included."),
+    Field("feed_in_price", "EUR/kWh", -INFINITE, INFINITE, "What the utility pays."),
+    Field("bid_ceiling", "EUR/kWh", -INFINITE, INFINITE, "Highest trade price not dearer than the utility."),
+    Field("ask_floor", "EUR/kWh", -INFINITE, INFINITE, "Lowest trade price not worse than the utility."),
+    Field("price_low", "EUR/kWh", -INFINITE, INFINITE, "Lowest feed-in price of the run."),
+    Field("price_high", "EUR/kWh", -INFINITE, INFINITE, "Highest retail price of the run."),
+    Field("hour_sin", "1", -1.0, 1.0, "Sine of the local hour."),
+    Field("hour_cos", "1", -1.0, 1.0, "Cosine of the local hour."),
+    Field("weekend", "1", 0.0, 1.0, "1 on Saturday and Sunday."),
+)
+
+
+class Observer:
+    """Writes the observations of a community; fields of devices that a prosumer lacks are zero.
+
+    Args:
+        fleet: The community's devices.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        fields = list(COMMON)
+        self._first_column: dict[str, int] = {}
+        for device in fleet.kinds.values():
+            self._first_column[device.kind] = len(fields)
+            for slot in range(slots(device)):
+                fields += [_renamed(field, device.kind, slot) for field in device.observations]
+        self.fields = tuple(fields)
+
+    def observe(
+        self, state: FleetState, period: Period, ranges: Mapping[str, Ranges], prices: Prices
+    ) -> FloatArray:
+        """Observations of everybody, shape (n, len(fields))."""
+        values = np.zeros((self.fleet.prosumers, len(self.fields)))
+        firm = self.fleet.total_by_prosumer({name: span.base_kwh for name, span in ranges.items()})
+        angle = period.hour_of_day * np.pi / 12.0
+        common = (
+            firm,
+            prices.retail_eur_per_kwh,
+            prices.feed_in_eur_per_kwh,
+            prices.bid_ceiling_eur_per_kwh,
+            prices.ask_floor_eur_per_kwh,
+            prices.low_eur_per_kwh,
+            prices.high_eur_per_kwh,
+            np.sin(angle),
+            np.cos(angle),
+            float(period.weekday >= 5),
+        )
+        for column, value in enumerate(common):
+            values[:, column] = value
+        for name, device in self.fleet.kinds.items():
+            self._write(values, device, device.observe(state[name], period, ranges[name]))
+        return values
+
+    def _write(self, values: FloatArray, device: Device, own: FloatArray) -> None:
+        """Own observations of a kind's devices, each into its prosumer's row and its slot's columns."""
+        width = own.shape[1]
+        for slot in range(slots(device)):
+            first = self._first_column[device.kind] + slot * width
+            rows = device.slot == slot
+            values[device.prosumer[rows], first : first + width] = own[rows]
+
+
+def _renamed(field: Field, kind: str, slot: int) -> Field:
+    return Field(name_of(kind, slot, field.name), field.unit, field.low, field.high, field.about)
