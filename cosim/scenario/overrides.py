@@ -1,0 +1,94 @@
+"""Overrides on the command line: `--set groups.households.count=50`. They change the document before it is
+checked, so that a wrong value reads like a mistake in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cosim.core.registry import nearest
+from cosim.errors import Problem, ScenarioError
+from cosim.scenario.yaml_file import Location, parse_value
+
+Override = tuple[str, Any]
+"""Path with dots (`market.rounds`, `groups[0].count`, `groups.households.count`) and the new value."""
+
+_PART = re.compile(r"[^.\[\]]+|\[\d+\]")
+
+
+def parse_override(text: str) -> Override:
+    """Path and value of `key.path=value`; the value is read as YAML.
+
+    Raises:
+        ScenarioError: if there is no `=`, no path or the value is not YAML.
+    """
+    path, equals, value = text.partition("=")
+    place = f"--set {text}"
+    if not equals or not path.strip():
+        raise ScenarioError(Problem("is not of the form key.path=value", path=place))
+    try:
+        return path.strip(), parse_value(value)
+    except ScenarioError as error:
+        message = error.problems[0].message
+        raise ScenarioError(Problem(f"the value {message}", "quote it?", path=place)) from error
+
+
+def apply(data: dict[str, Any], overrides: Iterable[Override]) -> tuple[dict[Location, str], list[Problem]]:
+    """Change the document in place.
+
+    A path leads through what the document has; the last keys may be new (a setting that so far has its
+    default), and it is the schema that says whether they exist.
+
+    Returns:
+        Location -> how the override was written, for messages; and the overrides that lead nowhere.
+    """
+    origin: dict[Location, str] = {}
+    problems = []
+    for path, value in overrides:
+        try:
+            origin[_put(data, path, value)] = f"--set {path}"
+        except LookupError as error:
+            remedy = error.args[1] if len(error.args) > 1 else ""
+            problems.append(Problem(str(error.args[0]), remedy, path=f"--set {path}"))
+    return origin, problems
+
+
+def _put(data: dict[str, Any], path: str, value: Any) -> Location:
+    parts = _PART.findall(path)
+    if not parts or "".join(parts).replace("[", "").replace("]", "") != re.sub(r"[.\[\]]", "", path):
+        raise LookupError(f"{path!r} is not a path")
+    here: Any = data
+    at: list[str | int] = []
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        if isinstance(here, list):
+            index = _index(here, part)
+            at.append(index)
+            if last:
+                here[index] = value
+            here = here[index]
+        elif isinstance(here, dict):
+            at.append(part)
+            if last:
+                here[part] = value
+            else:
+                if here.get(part) is None:
+                    here[part] = {}
+                here = here[part]
+        else:
+            raise LookupError(f"{'.'.join(map(str, at))} is the value {here!r} and has nothing inside")
+    return tuple(at)
+
+
+def _index(items: list[Any], part: str) -> int:
+    """Number of an item, from `[0]`, `0` or the item's name."""
+    digits = part.strip("[]")
+    if digits.isdigit():
+        if int(digits) >= len(items):
+            raise LookupError(f"there is no item {digits}", f"items are counted from 0 to {len(items) - 1}")
+        return int(digits)
+    names = [str(item.get("name")) if isinstance(item, dict) else str(item) for item in items]
+    if part not in names:
+        raise LookupError(f"there is no item called {part!r}", nearest(part, names))
+    return names.index(part)

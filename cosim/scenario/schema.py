@@ -1,0 +1,73 @@
+"""The scenario: everything that makes a run, assembled from the Config of each room and plug-in. It holds
+settings only; nothing is read from disk or built here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import StringConstraints, model_validator
+
+from cosim.core.config import Config, setting
+from cosim.core.outputs import OutputsConfig
+from cosim.market.config import MarketConfig
+from cosim.network.config import NetworkConfig
+from cosim.scenario.groups import NAME, Groups, SingleProsumer
+from cosim.scenario.horizon import Horizon
+from cosim.scenario.labels import misfits
+from cosim.scenario.nested import raise_inside
+from cosim.scenario.policies import AnyPolicy
+from cosim.settlement.config import TariffsConfig
+
+Label = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
+
+
+class Scenario(Config):
+    """One run of cosim: who takes part, on which grid, in which market, and what is recorded."""
+
+    name: str = setting(
+        about="Name of the scenario; the output folder is called after it.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=60,
+    )
+    seed: int = setting(0, about="Seed of everything that is drawn; the same seed gives the same tables.", ge=0, lt=2**32)
+    folder: Path | None = setting(
+        None, about="Folder that relative paths start from; left out: the folder of this file."
+    )
+    horizon: Horizon = setting(about="When it takes place.")
+    network: NetworkConfig = setting(NetworkConfig, about="The grid and its power flow.")
+    tariffs: TariffsConfig = setting(about="What energy costs, by name of the tariff.")
+    market: MarketConfig = setting(MarketConfig, about="How prosumers trade with each other.")
+    groups: Groups = setting(about="Groups of prosumers.", min_length=1)
+    prosumers: dict[str, SingleProsumer] = setting(
+        dict, about="Single prosumers that differ from their group, by name, for example `households-007`."
+    )
+    policies: dict[Label, AnyPolicy] = setting(
+        about="Who decides, by label; `default` decides for groups that name none."
+    )
+    outputs: OutputsConfig = setting(OutputsConfig, about="What is recorded.")
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Scenario:
+        raise_inside(misfits(self.model_dump(mode="json")))
+        return self
+
+    @property
+    def prosumer_count(self) -> int:
+        """How many prosumers take part."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def base(self) -> Path:
+        """Folder that relative paths start from."""
+        return self.folder or Path()
+
+    def digest(self) -> str:
+        """Hash of everything that the results depend on: two scenarios with the same digest are equal runs.
+
+        The folder is left out: where a file lies changes no result.
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
