@@ -1,0 +1,101 @@
+"""Policies by name, by entry point (`cosim.policies`) and as `module:Class`, and their creation. Parameters
+are checked here, so that a mistake reads the same from a scenario and from Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from cosim.core.registry import Registry, nearest
+from cosim.errors import CosimError, InputError, PolicyError, Problem, UnknownNameError
+from cosim.policies.contract import Policy, Spec
+
+REGISTRY = Registry(
+    "policy",
+    "cosim.policies",
+    {
+        "utility-only": "cosim.policies.rules.utility_only:UtilityOnly",
+        "self-consumption": "cosim.policies.rules.self_consumption:SelfConsumption",
+        "fixed-reservation": "cosim.policies.rules.fixed_reservation:FixedReservation",
+        "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
+        "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
+    },
+)
+
+
+def names() -> list[str]:
+    """All registered policies, built-in first."""
+    return REGISTRY.names()
+
+
+def load(name: str) -> type[Policy]:
+    """The class of that name, or of `module:Class`; imported now, not before.
+
+    Raises:
+        UnknownNameError: if there is no such policy, its module cannot be imported, or it is no Policy.
+    """
+    try:
+        found = REGISTRY.load(name)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise UnknownNameError(
+            Problem(f"policy {name!r}: its module raised {type(error).__name__}: {error}")
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Policy)):
+        raise UnknownNameError(
+            Problem(f"policy {name!r} is {found!r}", "it has to be a subclass of cosim.policies.Policy")
+        )
+    return found
+
+
+def create(
+    name: str | type[Policy], spec: Spec, n: int, seed: int, /, *, label: str = "", **parameters: Any
+) -> Policy:
+    """A policy for n prosumers.
+
+    Args:
+        name: Registered name, `module:Class`, or the class itself.
+        spec: Fields of its inputs and actions.
+        n: Prosumers that it decides for.
+        seed: Seed of the run.
+        label: Tells apart policies of one run, for example the group's name; the same seed and label give the
+            same random draws.
+        parameters: Of the policy's `Config`.
+
+    Raises:
+        UnknownNameError: if there is no such policy.
+        InputError: if a parameter is unknown or out of bounds; holds all such problems.
+        PolicyError: if the policy raises while it is made.
+    """
+    policy_class = load(name) if isinstance(name, str) else name
+    shown = name if isinstance(name, str) else f"{name.__module__}:{name.__qualname__}"
+    try:
+        config = policy_class.Config(**parameters)
+    except ValidationError as error:
+        raise InputError(_problems(policy_class, shown, error)) from error
+    try:
+        return policy_class(spec, n, config, seed=seed, label=label)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise PolicyError(
+            f"policy {shown!r} raised {type(error).__name__} when it was made: {error}"
+        ) from error
+
+
+def _problems(policy_class: type[Policy], shown: str, error: ValidationError) -> list[Problem]:
+    problems = []
+    for item in error.errors():
+        path = ".".join(map(str, item["loc"]))
+        if item["type"] == "extra_forbidden":
+            problem = Problem(
+                f"policy {shown!r} has no parameter {path!r}",
+                nearest(path, policy_class.Config.model_fields),
+                path=path,
+            )
+        else:
+            problem = Problem(f"policy {shown!r}: {item['msg']} (got {item['input']!r})", path=path)
+        problems.append(problem)
+    return problems

@@ -1,0 +1,1 @@
+"""Policies that do not learn, one file each, and the baseline that every policy is handed."""

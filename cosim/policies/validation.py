@@ -1,0 +1,94 @@
+"""What a policy returned, held to the contract before anything acts on it. Called in every period: quick when
+all is well, and precise when it is not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.errors import CosimError, PolicyError
+from cosim.policies.contract import Policy, PolicyInputs, RoundView, Spec
+
+TOLERANCE = 1e-6
+"""Rounding beyond [-1, 1] that is cut off rather than refused (float32 networks)."""
+MARGIN_NAMES = ("bid_margin", "ask_margin")
+
+
+def checked_action(action: object, spec: Spec, n: int, label: str, step: int) -> FloatArray:
+    """The action, float64, shape (n, A), every number in [-1, 1].
+
+    Args:
+        action: What the policy returned.
+        spec: Names the columns.
+        n: Prosumers that it decides for.
+        label: Policy and group, for the message: "policy 'zip' of group 'houses'".
+        step: Period, for the message.
+
+    Raises:
+        PolicyError: naming label, step, and the first prosumer and field at fault.
+    """
+    names = [item.name for item in spec.action]
+    return _checked(action, (n, len(names)), names, f"period {step}: {label}")
+
+
+def checked_margins(margins: object, n: int, label: str, step: int) -> FloatArray | None:
+    """What `requote` returned: None, or margins in [-1, 1], shape (n, 2).
+
+    Raises:
+        PolicyError: as `checked_action`.
+    """
+    if margins is None:
+        return None
+    return _checked(margins, (n, len(MARGIN_NAMES)), MARGIN_NAMES, f"period {step}: {label}, requoting")
+
+
+def checked_act(policy: Policy, inputs: PolicyInputs, explore: bool, label: str, step: int) -> FloatArray:
+    """Let the policy decide and check what it returns; whatever it raises becomes a PolicyError.
+
+    Raises:
+        PolicyError: naming label and step.
+    """
+    try:
+        action = policy.act(inputs, explore)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise PolicyError(f"period {step}: {label} raised {type(error).__name__}: {error}") from error
+    return checked_action(action, policy.spec, policy.n, label, step)
+
+
+def checked_requote(policy: Policy, view: RoundView, label: str, step: int) -> FloatArray | None:
+    """Let the policy requote and check what it returns, as `checked_act`.
+
+    Raises:
+        PolicyError: naming label and step.
+    """
+    try:
+        margins = policy.requote(view)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise PolicyError(
+            f"period {step}: {label}, requoting, raised {type(error).__name__}: {error}"
+        ) from error
+    return checked_margins(margins, policy.n, label, step)
+
+
+def _checked(
+    values: object, shape: tuple[int, int], names: list[str] | tuple[str, ...], where: str
+) -> FloatArray:
+    if not isinstance(values, np.ndarray):
+        raise PolicyError(f"{where} returned {type(values).__name__}, not an array of shape {shape}")
+    if values.shape != shape:
+        raise PolicyError(f"{where} returned shape {values.shape}, not {shape} ({', '.join(names)})")
+    if values.dtype != np.float64:
+        raise PolicyError(f"{where} returned {values.dtype}, not float64")
+    largest = np.abs(values).max(initial=0.0)
+    if largest <= 1.0:
+        return values
+    if largest <= 1.0 + TOLERANCE:
+        return np.clip(values, -1.0, 1.0)
+    row, column = np.argwhere(~(np.abs(values) <= 1.0 + TOLERANCE))[0]
+    wrong = values[row, column]
+    what = "which is outside [-1, 1]" if np.isfinite(wrong) else "which is not a finite number"
+    raise PolicyError(f"{where} returned {names[column]} = {wrong:g} for prosumer {row}, {what}")
