@@ -157,6 +157,9 @@ class Dispatch:
     """Fed in to the utility, shape (n,), positive."""
     trade_cost_eur: FloatArray
     """Paid to other prosumers less received from them, shape (n,)."""
+    trade_paid_eur: FloatArray | None = None
+    """Paid to other prosumers, receipts not taken off, shape (n,): what VAT on trades is due on. None: nobody
+    buys and sells in the same period, so that `trade_cost_eur` tells it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,236 @@
+"""The money table of a run: what every party pays, in the run and with the utility alone, and how much of the
+prosumers' saving is a gain and how much a transfer. It adds up period by period and keeps no history.
+
+Everything that prosumers pay goes to another party; what the parties together pay is the cost of energy from
+outside, W = wholesale x (import - export + losses). So with d for run less utility alone:
+
+    saving of prosumers = -dW + d(retailer) + d(network operator) + d(state)
+                          gain  transfers: what the others pay more, or receive less
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.settlement.bills import COMPONENTS, Bill
+
+PARTIES = ("prosumers", "retailer", "network operator", "state", "outside")
+"""Rows of the money table; `outside` is whoever sells energy to the community's parties."""
+ITEMS = (*COMPONENTS, "procurement", "losses")
+"""Columns: what bills are made of, then what the retailer and the network operator buy outside."""
+PROSUMERS, RETAILER, OPERATOR, STATE, OUTSIDE = range(len(PARTIES))
+_RECEIVER = (PROSUMERS, RETAILER, OPERATOR, STATE, STATE, RETAILER, OUTSIDE, OUTSIDE)
+"""Who receives each item."""
+_PAYER = (*(PROSUMERS for _ in COMPONENTS), RETAILER, OPERATOR)
+"""Who pays each item."""
+_LEAST_EUR = 1e-6
+"""Below this nobody is worse off: rounding."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """The money table; positive pays, negative receives. `actual` is the run, `alone` the utility alone."""
+
+    actual_eur: FloatArray
+    """Shape (len(PARTIES), len(ITEMS)); every column sums to zero."""
+    alone_eur: FloatArray
+    """Likewise."""
+    cost_eur: FloatArray
+    """Cost of every prosumer, shape (n,)."""
+    alone_cost_eur: FloatArray
+    """Likewise."""
+    actual_losses_kwh: float
+    """Where they are known."""
+    alone_losses_kwh: float
+    """Likewise; the actual ones stand in where only these are known."""
+    periods: int
+    periods_without_losses: int
+    """Periods whose losses are in neither side of the table: no power flow, or one that did not converge."""
+    periods_with_equal_losses: int
+    """Periods in which the losses with the utility alone were not known and are taken to be the actual ones."""
+
+    @property
+    def change_eur(self) -> FloatArray:
+        """What every party pays more in the run, shape (len(PARTIES),)."""
+        change: FloatArray = (self.actual_eur - self.alone_eur).sum(axis=1)
+        return change
+
+    @property
+    def saving_eur(self) -> float:
+        """What the prosumers together save."""
+        return -float(self.change_eur[PROSUMERS])
+
+    @property
+    def gain_eur(self) -> dict[str, float]:
+        """Saving at nobody's expense: less energy procured, or at a better time, and fewer losses."""
+        saved = (self.actual_eur - self.alone_eur)[OUTSIDE]
+        return {
+            "energy": float(saved[ITEMS.index("procurement")]),
+            "losses": float(saved[ITEMS.index("losses")]),
+        }
+
+    @property
+    def transfer_eur(self) -> dict[str, float]:
+        """Saving at the expense of each other party; negative: that party is better off too."""
+        change = self.change_eur
+        return {PARTIES[party]: float(change[party]) for party in (RETAILER, OPERATOR, STATE)}
+
+    def worse_off(self) -> tuple[IntArray, FloatArray]:
+        """Prosumers who pay more than with the utility alone, worst first, and how much more [EUR]."""
+        more = self.cost_eur - self.alone_cost_eur
+        order = np.argsort(-more, kind="stable")
+        chosen = order[more[order] > _LEAST_EUR]
+        return chosen, more[chosen]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table in long form: party, item, actual, utility alone, change [EUR]; items that do not concern
+        a party are left out."""
+        return [
+            {
+                "party": PARTIES[party],
+                "item": ITEMS[item],
+                "actual_eur": float(self.actual_eur[party, item]),
+                "utility_only_eur": float(self.alone_eur[party, item]),
+                "change_eur": float(self.actual_eur[party, item] - self.alone_eur[party, item]),
+            }
+            for party in range(len(PARTIES))
+            for item in range(len(ITEMS))
+            if party in (_PAYER[item], _RECEIVER[item])
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """The table's figures by party, as plain numbers for JSON."""
+        worse, more = self.worse_off()
+        parties = {
+            name: {
+                "cost_eur": float(self.actual_eur[party].sum()),
+                "utility_only_eur": float(self.alone_eur[party].sum()),
+                "change_eur": float(self.change_eur[party]),
+            }
+            for party, name in enumerate(PARTIES)
+        }
+        return {
+            "parties": parties,
+            "saving_eur": self.saving_eur,
+            "gain_eur": self.gain_eur,
+            "transfer_eur": self.transfer_eur,
+            "worse_off": {"prosumers": len(worse), "most_eur": float(more.max(initial=0.0))},
+            "notes": self.notes(),
+        }
+
+    def notes(self) -> list[str]:
+        """What must be known to read the table: how losses were treated."""
+        notes = []
+        if self.periods_without_losses:
+            notes.append(
+                f"losses are unknown in {self.periods_without_losses} of {self.periods} periods and left out there"
+            )
+        if self.periods_with_equal_losses:
+            notes.append(
+                f"losses with the utility alone are unknown in {self.periods_with_equal_losses} of {self.periods} "
+                "periods and taken to be the actual ones: no gain from losses is counted there"
+            )
+        return notes
+
+
+class MoneyTable:
+    """Adds up the bills of a run.
+
+    Args:
+        prosumers: How many there are.
+    """
+
+    def __init__(self, prosumers: int) -> None:
+        self._cost = np.zeros((2, prosumers))
+        self._items = np.zeros((2, len(ITEMS)))
+        self._losses_kwh = [0.0, 0.0]
+        self._periods = 0
+        self._without = 0
+        self._equal = 0
+
+    def add(
+        self,
+        bill: Bill,
+        counterfactual: Bill,
+        losses_kwh: float | None = None,
+        counterfactual_losses_kwh: float | None = None,
+    ) -> None:
+        """Adds one period.
+
+        Args:
+            bill: Of the run.
+            counterfactual: Of the same period with the utility alone.
+            losses_kwh: Losses of the grid; None or NaN if unknown: then they count on neither side.
+            counterfactual_losses_kwh: Losses with the utility alone; None or NaN: taken to be the actual ones.
+
+        Raises:
+            ValueError: if the bills are of different periods.
+        """
+        if bill.index != counterfactual.index:
+            raise ValueError(f"bills of periods {bill.index} and {counterfactual.index} cannot be compared")
+        self._periods += 1
+        losses = self._losses(losses_kwh, counterfactual_losses_kwh)
+        for run, (one, lost) in enumerate(zip((bill, counterfactual), losses, strict=True)):
+            self._cost[run] += one.total_eur
+            self._items[run, : len(COMPONENTS)] += one.sums_eur
+            self._items[run, -2] += one.wholesale_eur_per_kwh * one.grid_kwh
+            self._items[run, -1] += one.wholesale_eur_per_kwh * lost
+            self._losses_kwh[run] += lost
+
+    def _losses(self, actual: float | None, alone: float | None) -> tuple[float, float]:
+        """Losses of the run and with the utility alone, by the rule of `add`."""
+        if actual is None or np.isnan(actual):
+            self._without += 1
+            return 0.0, 0.0
+        if alone is None or np.isnan(alone):
+            self._equal += 1
+            return actual, actual
+        return actual, alone
+
+    def money(self) -> Money:
+        """The table up to now."""
+        return Money(
+            _by_party(self._items[0]),
+            _by_party(self._items[1]),
+            self._cost[0].copy(),
+            self._cost[1].copy(),
+            *self._losses_kwh,
+            self._periods,
+            self._without,
+            self._equal,
+        )
+
+
+def combined(tables: Sequence[Money]) -> Money:
+    """The tables of several communities as one; prosumers follow each other in that order.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not tables:
+        raise ValueError("there is no money table to combine")
+    return Money(
+        np.sum([table.actual_eur for table in tables], axis=0),
+        np.sum([table.alone_eur for table in tables], axis=0),
+        np.concatenate([table.cost_eur for table in tables]),
+        np.concatenate([table.alone_cost_eur for table in tables]),
+        sum(table.actual_losses_kwh for table in tables),
+        sum(table.alone_losses_kwh for table in tables),
+        sum(table.periods for table in tables),
+        sum(table.periods_without_losses for table in tables),
+        sum(table.periods_with_equal_losses for table in tables),
+    )
+
+
+def _by_party(items: FloatArray) -> FloatArray:
+    """What was paid of each item, as the account of every party, shape (len(PARTIES), len(ITEMS))."""
+    table = np.zeros((len(PARTIES), len(ITEMS)))
+    columns = np.arange(len(ITEMS))
+    table[_PAYER, columns] += items
+    table[_RECEIVER, columns] -= items
+    return table

@@ -1,0 +1,111 @@
+"""The rates that bills are computed from: a small table of tariffs x rates for every state that prices take
+during a run. Its size does not depend on the number of prosumers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.clock import Clock
+from cosim.errors import InputError, Problem
+from cosim.settlement.config import TariffConfig
+from cosim.settlement.price_forms import AnyPrice
+from cosim.settlement.timeline import period_prices
+
+ENERGY, NETWORK, LEVIES, VAT, FEED_IN, P2P_NETWORK, P2P_LEVIES, P2P_VAT = range(8)
+"""Columns of a rate table [EUR/kWh], VAT as shares; P2P_ ones are zero where a trade does not pay."""
+RATES = 8
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of every tariff in every period."""
+
+    names: tuple[str, ...]
+    table: FloatArray
+    """Rates by state, shape (states, tariffs, RATES)."""
+    state: IntArray
+    """State in force in every period, shape (periods,)."""
+
+    def at(self, index: int) -> FloatArray:
+        """Rates of period `index`, shape (tariffs, RATES)."""
+        rates: FloatArray = self.table[self.state[index]]
+        return rates
+
+    @property
+    def retail(self) -> FloatArray:
+        """Retail price by state and tariff [EUR/kWh], everything included, shape (states, tariffs)."""
+        net: FloatArray = self.table[..., [ENERGY, NETWORK, LEVIES]].sum(axis=-1)
+        return net * (1.0 + self.table[..., VAT])
+
+    @property
+    def feed_in(self) -> FloatArray:
+        """Feed-in price by state and tariff [EUR/kWh], shape (states, tariffs)."""
+        return self.table[..., FEED_IN]
+
+    @property
+    def trade_factor(self) -> FloatArray:
+        """What a buyer pays in all per EUR of trade price, shape (states, tariffs)."""
+        return 1.0 + self.table[..., P2P_VAT]
+
+    @property
+    def trade_adder(self) -> FloatArray:
+        """What a buyer pays in all on top of that [EUR/kWh], shape (states, tariffs)."""
+        charges: FloatArray = self.table[..., [P2P_NETWORK, P2P_LEVIES]].sum(axis=-1)
+        return charges * self.trade_factor
+
+
+def build_rates(tariffs: Mapping[str, TariffConfig], clock: Clock, folder: Path) -> Rates:
+    """Rates of all tariffs over the run.
+
+    Raises:
+        InputError: with every problem of every price series.
+    """
+    by_period = np.zeros((clock.periods, len(tariffs), RATES))
+    problems: list[Problem] = []
+    for number, (name, tariff) in enumerate(tariffs.items()):
+        problems += _fill(by_period[:, number], tariff, clock, folder, f"tariffs.{name}")
+    if problems:
+        raise InputError(problems)
+    states, state = np.unique(by_period.reshape(clock.periods, -1), axis=0, return_inverse=True)
+    table = np.ascontiguousarray(states.reshape(-1, len(tariffs), RATES))
+    return Rates(tuple(tariffs), table, np.asarray(state, dtype=np.int64).ravel())
+
+
+def series_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -> FloatArray | list[Problem]:
+    """Price by period, or what is wrong with its file, told with the place in the scenario."""
+    try:
+        return period_prices(price, clock, folder)
+    except InputError as error:
+        # A problem in a data file keeps that file's place; the scenario's key goes into the wording.
+        return [
+            Problem(f"{problem.message} ({path})", problem.remedy, file=problem.file, line=problem.line)
+            for problem in error.problems
+        ]
+
+
+def _fill(rates: FloatArray, tariff: TariffConfig, clock: Clock, folder: Path, path: str) -> list[Problem]:
+    """Writes one tariff's rates, shape (periods, RATES); returns what is wrong."""
+    retail = tariff.components()
+    network, levies, vat = retail.charge("network"), retail.charge("levies"), retail.tax()
+    problems: list[Problem] = []
+    for column, price, key in (
+        (ENERGY, retail.energy, "retail.energy"),
+        (NETWORK, network.price, "retail.network"),
+        (LEVIES, levies.price, "retail.levies"),
+        (FEED_IN, tariff.feed_in, "feed_in"),
+    ):
+        values = series_or_problems(price, clock, folder, f"{path}.{key}")
+        if isinstance(values, list):
+            problems += values
+        else:
+            rates[:, column] = values
+    rates[:, VAT] = vat.share
+    rates[:, P2P_NETWORK] = rates[:, NETWORK] * network.p2p
+    rates[:, P2P_LEVIES] = rates[:, LEVIES] * levies.p2p
+    rates[:, P2P_VAT] = vat.share * vat.p2p
+    return problems
