@@ -131,11 +131,13 @@ class Bidder:
         rows, n = self.rows, self.fleet.prosumers
         traded = np.zeros(len(rows.owner))
         internal = np.zeros(len(rows.owner))
-        cost = np.zeros(n)
+        cost, paid = np.zeros(n), np.zeros(n)
         if clearing is not None and chosen is not None:
             traded[chosen] = clearing.traded_kwh
             internal[chosen] = clearing.internal_kwh
             cost = _by_owner(rows.owner[chosen], clearing.paid_eur, n)
+            bought_eur = np.where(bids.side[chosen] == BUY, clearing.paid_eur, 0.0)
+            paid = _by_owner(rows.owner[chosen], bought_eur, n)
         filled = traded + internal
         remaining = bids.quantity_kwh - filled
         shared = np.ones(rows.devices)
@@ -170,6 +172,7 @@ class Bidder:
             import_kwh=_by_owner(rows.owner, np.where(buying, utility, 0.0), n),
             export_kwh=_by_owner(rows.owner, np.where(buying, 0.0, utility), n),
             trade_cost_eur=cost,
+            trade_paid_eur=paid,
         )
 
 

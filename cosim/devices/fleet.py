@@ -61,8 +61,8 @@ class Fleet:
     def total_by_prosumer(self, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
         """Sum over each prosumer's devices, shape (prosumers,)."""
         total = np.zeros(self.prosumers)
-        for name, device in self.kinds.items():
-            total += np.bincount(device.prosumer, device_kwh[name], self.prosumers)
+        for name, energy in device_kwh.items():
+            total += np.bincount(self.kinds[name].prosumer, energy, self.prosumers)
         return total
 
     def stored_kwh(self, state: FleetState) -> FloatArray:
@@ -75,11 +75,24 @@ class Fleet:
         return total
 
     def within_period_kw(
-        self, period: Period, device_kwh: Mapping[str, FloatArray], ticks: int
+        self,
+        period: Period,
+        device_kwh: Mapping[str, FloatArray],
+        ticks: int,
+        only: Sequence[str] | None = None,
     ) -> FloatArray:
-        """Deviation of every prosumer's power from the period's mean [kW], shape (ticks, prosumers)."""
+        """Deviation of every prosumer's power from the period's mean [kW], shape (ticks, prosumers).
+
+        Args:
+            period: The period.
+            device_kwh: What the devices drew in it.
+            ticks: Instants of the series in a period.
+            only: Count these kinds alone.
+        """
         total = np.zeros((ticks, self.prosumers))
         for name, device in self.kinds.items():
+            if only is not None and name not in only:
+                continue
             deviation = device.within_period_kw(period, device_kwh[name])
             if deviation is not None:
                 for tick in range(ticks):

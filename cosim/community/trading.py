@@ -1,0 +1,153 @@
+"""One market session of a community: rounds, and new quotes of those who quote anew. Matching is the
+mechanism's, pricing of rows the bidder's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.bidding.bidder import Bidder
+from cosim.bidding.rows import Bids
+from cosim.community.deciders import Deciders, PolicyGroup
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.records import BUY, SELL, Clearing, Orders, Prices
+from cosim.market.audit import check
+from cosim.market.mechanism import Mechanism, Session
+from cosim.policies.contract import RoundView, board
+from cosim.policies.validation import checked_requote
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A session that is over."""
+
+    orders: Orders
+    rows: IntArray
+    """Row of the community's bids of every order, shape (k,)."""
+    clearing: Clearing
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a session is about: who bids what, and between which prices."""
+
+    bidder: Bidder
+    bids: Bids
+    prices: Prices
+    margins: FloatArray
+    """Bid and ask margin of every prosumer, shape (n, 2)."""
+
+
+def run_session(
+    mechanism: Mechanism, gate: Gate, deciders: Deciders, rounds: int, rng: np.random.Generator, step: int
+) -> Traded:
+    """Trade until gate closure.
+
+    Args:
+        mechanism: Rules of the market.
+        gate: What is for trade.
+        deciders: Who may quote anew after each round.
+        rounds: How many rounds; more than one matter only if somebody quotes anew.
+        rng: Order of arrival.
+        step: Number of the period, for messages.
+
+    Raises:
+        AuditError: if the clearing breaks a rule that holds for any market.
+        PolicyError: if a policy quotes what the contract does not allow.
+    """
+    quotes = gate.bidder.quotes(gate.bids, gate.margins, gate.prices)
+    orders, rows = gate.bidder.orders(gate.bids, quotes, gate.prices, deciders.trading)
+    session = mechanism.open(orders, rng)
+    if deciders.requotes:
+        _rounds(session, gate, deciders, orders, rows, rounds, step)
+    else:
+        session.advance()
+    limit_prices = session.limit_prices()
+    clearing = session.close()
+    check(orders, clearing, limit_prices)
+    return Traded(orders, rows, clearing)
+
+
+def _rounds(
+    session: Session, gate: Gate, deciders: Deciders, orders: Orders, rows: IntArray, rounds: int, step: int
+) -> None:
+    """Rounds with new quotes after each."""
+    margins = gate.margins.copy()
+    quote = orders.price_eur_per_kwh.copy()
+    trades_before = 0
+    for number in range(rounds):
+        filled = session.advance().filled_kwh
+        view = _Board(session, gate, orders, rows, quote, orders.quantity_kwh - filled, trades_before)
+        trades_before = view.public.trades
+        for group in deciders.groups:
+            if group.policy.requotes:
+                answer = checked_requote(group.policy, view.of(group, number), group.title, step)
+                if answer is not None:
+                    margins[group.rows] = answer
+        fresh = gate.bidder.quotes(gate.bids, margins, gate.prices)[rows]
+        changed = np.flatnonzero((fresh != quote) & (view.open_kwh > 0.0))
+        if number + 1 < rounds and len(changed):
+            session.replace(changed, fresh[changed])
+            quote[changed] = fresh[changed]
+
+
+class _Board:
+    """What can be seen after a round, cut to size for each policy."""
+
+    def __init__(
+        self,
+        session: Session,
+        gate: Gate,
+        orders: Orders,
+        rows: IntArray,
+        quote: FloatArray,
+        open_kwh: FloatArray,
+        trades_before: int,
+    ) -> None:
+        self.public = session.public()
+        self.open_kwh = np.maximum(open_kwh, 0.0)
+        self._prices = gate.prices
+        self.shouts = board(self.public, trades_before, _resting_side(session, quote))
+        n = gate.bidder.fleet.prosumers
+        limit = gate.bids.limit_price_eur_per_kwh[rows]
+        self._reservation = _best(orders, limit, self.open_kwh, n)
+        self._quote = _best(orders, quote, self.open_kwh, n)
+        column = np.where(orders.side == BUY, 0, 1)
+        self._remaining = np.zeros((n, 2))
+        np.add.at(self._remaining, (orders.owner, column), self.open_kwh)
+
+    def of(self, group: PolicyGroup, number: int) -> RoundView:
+        """The view of one policy: its own prosumers' rows and the public board."""
+        own = group.rows
+        far = np.column_stack(
+            [self._prices.ask_floor_eur_per_kwh[own], self._prices.bid_ceiling_eur_per_kwh[own]]
+        )
+        return RoundView(
+            round=number,
+            public=self.public,
+            shouts=self.shouts,
+            reservation_eur_per_kwh=self._reservation[own],
+            far_end_eur_per_kwh=far,
+            quote_eur_per_kwh=self._quote[own],
+            remaining_kwh=self._remaining[own],
+        )
+
+
+def _best(orders: Orders, price: FloatArray, open_kwh: FloatArray, prosumers: int) -> FloatArray:
+    """Best open price of every prosumer and side, shape (n, 2); NaN where nothing is open."""
+    best = np.full((prosumers, 2), np.nan)
+    for column, side, better in ((0, BUY, np.fmax), (1, SELL, np.fmin)):
+        rows = (orders.side == side) & (open_kwh > 0.0)
+        better.at(best[:, column], orders.owner[rows], price[rows])
+    return best
+
+
+def _resting_side(session: Session, quote: FloatArray) -> int:
+    """Side of the order that rested at the last trade: the one whose quote is nearer to the price."""
+    trades = session.trades()
+    if not len(trades):
+        return BUY
+    price = trades.price_eur_per_kwh[-1]
+    bid, ask = quote[trades.buy_row[-1]], quote[trades.sell_row[-1]]
+    return BUY if abs(price - bid) <= abs(price - ask) else SELL
