@@ -28,13 +28,14 @@ class AtBuses(Config):
 
 
 class Spread(Config):
-    """Spread over the buses that have loads in the grid file, evenly and in an order drawn from the seed."""
+    """Spread evenly over the buses that have loads in the grid file (a prosumer beside the loads that are there:
+    see `passive`)."""
 
     spread: Literal[True] = setting(about="Write `true`.")
 
 
 class InPlaceOfLoads(Config):
-    """Each prosumer takes over one of the grid's own loads; those that nobody takes over stay as they are."""
+    """Each prosumer takes over one of the grid's own loads, households first; the others stay (see `passive`)."""
 
     in_place_of_loads: Literal[True] = setting(about="Write `true`.")
 
@@ -67,8 +68,6 @@ class GroupLoad(LoadConfig):
     """The inflexible load of each prosumer of a group."""
 
     profile: LoadProfileConfig = setting(SimBenchLoad, about="Where its course over time comes from.")
-
-
 
 
 class Group(Config):
@@ -113,7 +112,9 @@ def _unique(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     names = [group.name for group in groups]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"two groups are called {', '.join(map(repr, twice))} (each needs a name of its own)")
+        raise ValueError(
+            f"two groups are called {', '.join(map(repr, twice))} (each needs a name of its own)"
+        )
     return groups
 
 

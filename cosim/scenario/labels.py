@@ -31,7 +31,9 @@ def misfits(data: Mapping[str, Any]) -> Errors:
     for name, single in _mapping(data, "prosumers").items():
         if ranges and not any(_is_in(name, *span) for span in ranges):
             valid = [span for span in ranges if span[0] == name.rpartition("-")[0]] or ranges
-            spans = ", ".join(f"{_name(stem, 0, count)} to {_name(stem, count - 1, count)}" for stem, count in valid)
+            spans = ", ".join(
+                f"{_name(stem, 0, count)} to {_name(stem, count - 1, count)}" for stem, count in valid
+            )
             text = f"there is no prosumer {name!r} (valid: {spans})"
             errors.append(error(("prosumers", name), "unknown_name", text, name))
         if isinstance(single, Mapping):
@@ -50,7 +52,12 @@ def _name(stem: str, index: int, count: int) -> str:
 
 def _is_in(name: str, stem: str, count: int) -> bool:
     head, _, digits = name.rpartition("-")
-    return head == stem and digits.isdecimal() and int(digits) < count and _name(stem, int(digits), count) == name
+    return (
+        head == stem
+        and digits.isdecimal()
+        and int(digits) < count
+        and _name(stem, int(digits), count) == name
+    )
 
 
 def _groups(data: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -72,7 +79,9 @@ def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _labels(errors: Errors, data: Mapping[str, Any], holder: Mapping[str, Any], at: tuple[str | int, ...]) -> None:
+def _labels(
+    errors: Errors, data: Mapping[str, Any], holder: Mapping[str, Any], at: tuple[str | int, ...]
+) -> None:
     for key in ("policy", "tariff"):
         if isinstance(holder.get(key), str):
             _label(errors, data, (*at, key), holder[key])

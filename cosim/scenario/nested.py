@@ -43,7 +43,9 @@ def unfold(errors: list[Any], at: tuple[str | int, ...] = ()) -> list[dict[str, 
     return flat
 
 
-def validated(config: type[Config], value: Any, errors: list[dict[str, Any]], *at: str | int) -> Config | None:
+def validated(
+    config: type[Config], value: Any, errors: list[dict[str, Any]], *at: str | int
+) -> Config | None:
     """`value` as a `config`, or None with its errors added to `errors` at `at`."""
     if isinstance(value, Config) and not isinstance(value, config):
         value = value.model_dump()  # from Python: a device's own Config, without what the scenario adds

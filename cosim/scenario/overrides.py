@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from cosim.core.registry import nearest
@@ -13,6 +14,16 @@ from cosim.scenario.yaml_file import Location, parse_value
 
 Override = tuple[str, Any]
 """Path with dots (`market.rounds`, `groups[0].count`, `groups.households.count`) and the new value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An override and how it was written, for messages."""
+
+    written: str
+    path: str
+    value: Any
+
 
 _PART = re.compile(r"[^.\[\]]+|\[\d+\]")
 
@@ -34,7 +45,7 @@ def parse_override(text: str) -> Override:
         raise ScenarioError(Problem(f"the value {message}", "quote it?", path=place)) from error
 
 
-def apply(data: dict[str, Any], overrides: Iterable[Override]) -> tuple[dict[Location, str], list[Problem]]:
+def apply(data: dict[str, Any], changes: Iterable[Change]) -> tuple[dict[Location, str], list[Problem]]:
     """Change the document in place.
 
     A path leads through what the document has; the last keys may be new (a setting that so far has its
@@ -45,12 +56,12 @@ def apply(data: dict[str, Any], overrides: Iterable[Override]) -> tuple[dict[Loc
     """
     origin: dict[Location, str] = {}
     problems = []
-    for path, value in overrides:
+    for change in changes:
         try:
-            origin[_put(data, path, value)] = f"--set {path}"
+            origin[_put(data, change.path, change.value)] = change.written
         except LookupError as error:
             remedy = error.args[1] if len(error.args) > 1 else ""
-            problems.append(Problem(str(error.args[0]), remedy, path=f"--set {path}"))
+            problems.append(Problem(str(error.args[0]), remedy, path=change.written))
     return origin, problems
 
 
@@ -90,5 +101,5 @@ def _index(items: list[Any], part: str) -> int:
         return int(digits)
     names = [str(item.get("name")) if isinstance(item, dict) else str(item) for item in items]
     if part not in names:
-        raise LookupError(f"there is no item called {part!r}", nearest(part, names))
+        raise LookupError(f"there is no item called {part!r}", nearest(part, set(names) - {"None"}))
     return names.index(part)

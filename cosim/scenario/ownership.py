@@ -17,6 +17,7 @@ from cosim.errors import Problem, UnknownNameError
 from cosim.profiles.config import PvProfileConfig, SimBenchPv
 from cosim.scenario.nested import by_name, raise_inside
 
+
 class Owned(Config):
     """Who of a group has a device."""
 

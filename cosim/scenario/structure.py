@@ -30,20 +30,29 @@ class Structure:
         return list(names)
 
     def about(self, data: Any, location: Location) -> str:
-        """What the setting at this location is for, with its unit."""
+        """What the setting at this location is for, in one sentence, with its unit."""
         *parent, key = location
         for node in self._at(data, tuple(parent)):
             described = node.get("properties", {}).get(key)
             if described and "description" in described:
-                unit = described.get("unit")
-                return described["description"].rstrip(".") + (f" [{unit}]" if unit else "")
+                unit = described.get("unit", "1")
+                text = str(described["description"]).split(". ")[0].removesuffix(".")
+                return text if unit == "1" else f"{text} [{unit}]"
         return ""
+
+    def takes_switch(self, data: Any, location: Location) -> bool:
+        """Whether true or false may stand at this location (or nothing is known of it)."""
+        nodes = self._at(data, location)
+        switches = [node for node in nodes if "boolean" in _types(node) or node.get("const") in (True, False)]
+        return bool(switches) or not nodes or any(not _types(node) and "const" not in node for node in nodes)
 
     def _at(self, data: Any, location: Location) -> list[Node]:
         nodes = list(self._forms(self._schema, data))
         for part in location:
             data = _inside(data, part)
-            nodes = [form for node in nodes for child in _child(node, part) for form in self._forms(child, data)]
+            nodes = [
+                form for node in nodes for child in _child(node, part) for form in self._forms(child, data)
+            ]
         return nodes
 
     def _forms(self, node: Node, data: Any) -> Iterator[Node]:
@@ -63,6 +72,11 @@ class Structure:
             return True
         fixed = {key: item["const"] for key, item in node.get("properties", {}).items() if "const" in item}
         return all(data.get(key, value) == value for key, value in fixed.items())
+
+
+def _types(node: Node) -> list[str]:
+    kinds = node.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
 def _inside(data: Any, part: str | int) -> Any:

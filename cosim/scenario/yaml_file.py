@@ -53,7 +53,9 @@ def read(file: Path) -> Document:
     """
     try:
         if file.stat().st_size > MOST_BYTES:
-            raise ScenarioError(Problem(f"is larger than {MOST_BYTES:,} bytes", "series go into CSV files", file=file))
+            raise ScenarioError(
+                Problem(f"is larger than {MOST_BYTES:,} bytes", "series go into CSV files", file=file)
+            )
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ScenarioError(Problem("there is no such file", _files_nearby(file), file=file)) from error
@@ -118,7 +120,9 @@ class _Reader:
         self.count += 1
         if self.count > MOST_VALUES:
             raise ScenarioError(
-                Problem(f"holds more than {MOST_VALUES:,} values once its aliases are written out", file=self.file)
+                Problem(
+                    f"holds more than {MOST_VALUES:,} values once its aliases are written out", file=self.file
+                )
             )
         if len(at) > DEEPEST:
             remedy = "does an alias contain itself?"
@@ -221,7 +225,10 @@ def _wording(error: MarkedYAMLError, text: str, line: int | None) -> tuple[str, 
     if "mapping values are not allowed" in problem:
         return "a second `: ` stands in one line, or the indentation is wrong", "quote text that has a colon"
     if "expected <block end>" in problem or "block mapping" in str(error.context or ""):
-        return f"the indentation does not fit the lines above ({problem})", "keys of one level start in one column"
+        return (
+            f"the indentation does not fit the lines above ({problem})",
+            "keys of one level start in one column",
+        )
     if "another document" in problem:
         return "a second document starts here", "one scenario a file: remove the `---`"
     if "undefined alias" in problem:
