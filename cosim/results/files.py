@@ -1,5 +1,5 @@
-"""Writing files so that none is ever seen half-written: into a temporary name, then renamed. What goes wrong on
-the way becomes an OutputError that says what to do."""
+"""Writing files so that none is ever seen half-written: into a temporary name, then renamed. What goes wrong
+on the way becomes an OutputError that says what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEMPORARY = ".writing"
 
 @contextmanager
 def published(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; it becomes `path` when the block ends well and vanishes when it does not.
+    """A temporary path beside `path`; it becomes `path` if the block ends well and vanishes if it does not.
 
     Raises:
         OutputError: if the system refuses (full disk, no permission, folder gone).

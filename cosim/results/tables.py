@@ -97,12 +97,12 @@ def numpy_type(kind: Kind) -> np.dtype[np.generic]:
     return np.dtype("int32" if kind == "name" else kind)
 
 
-def _kwh(name: str, about: str, **more: bool) -> Column:
-    return Column(name, "kWh", about, **more)  # type: ignore[arg-type]  # only flags are passed
+def _kwh(name: str, about: str, *, optional: bool = False) -> Column:
+    return Column(name, "kWh", about, optional=optional)
 
 
-def _eur(name: str, about: str, **more: bool) -> Column:
-    return Column(name, "EUR", about, **more)  # type: ignore[arg-type]  # only flags are passed
+def _eur(name: str, about: str, *, optional: bool = False) -> Column:
+    return Column(name, "EUR", about, optional=optional)
 
 
 def _price(name: str, about: str, weight: str = "") -> Column:

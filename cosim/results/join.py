@@ -1,0 +1,125 @@
+"""Parts of a table joined into its final file, one row group in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from cosim.errors import OutputError
+from cosim.results.arrow import numbers
+from cosim.results.files import TEMPORARY, published
+from cosim.results.tables import DURATION, field
+
+GROUP_ROWS = 131_072
+"""A row group ends with the part that reaches this number of rows."""
+
+
+def join(folder: Path, target: Path, schema: pa.Schema) -> list[Path]:
+    """Join all parts in `folder` into the Parquet file `target`, and remove the folder.
+
+    Violations also get the duration of their whole episode, and a copy as CSV.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        OutputError: if a part cannot be read or the table not be written; parts stay then.
+    """
+    written = [target]
+    lasting: np.ndarray | None = None
+    if target.stem == "violations":
+        lasting = _durations(folder)
+        schema = schema.append(field(DURATION, "UTC")).with_metadata(schema.metadata)
+        written.append(target.with_suffix(".csv"))
+        _write_csv(_groups(folder, schema, lasting), written[-1], schema)
+    _write_parquet(_groups(folder, schema, lasting), target, schema)
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    return written
+
+
+def parts(folder: Path) -> list[Path]:
+    """The finished parts, in order."""
+    return sorted(path for path in folder.glob("*.arrow") if not path.name.endswith(TEMPORARY))
+
+
+def read_part(path: Path) -> pa.Table:
+    """One part.
+
+    Raises:
+        OutputError: if it cannot be read.
+    """
+    try:
+        return pa.ipc.open_file(pa.py_buffer(path.read_bytes())).read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise OutputError(f"{path} cannot be read: {error}") from error
+
+
+def _groups(folder: Path, schema: pa.Schema, lasting: np.ndarray | None) -> Iterator[pa.Table]:
+    """Row groups: as many whole parts as it takes."""
+    gathered: list[pa.Table] = []
+    for path in parts(folder):
+        rows = read_part(path)
+        if lasting is not None:
+            duration = lasting[rows["episode"].to_numpy()]
+            rows = rows.append_column(schema.field(DURATION.name), numbers(duration, pa.float64()))
+        gathered.append(rows)
+        if sum(map(len, gathered)) >= GROUP_ROWS:
+            yield _together(gathered)
+            gathered = []
+    if gathered:
+        yield _together(gathered)
+
+
+def _together(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _durations(folder: Path) -> np.ndarray:
+    """Hours that each episode lasts [h], by its number: the longest that any of its rows has seen."""
+    lasting = np.zeros(0)
+    for path in parts(folder):
+        rows = read_part(path)
+        if len(rows):
+            episode = rows["episode"].to_numpy()
+            missing = int(episode.max()) + 1 - len(lasting)
+            lasting = np.pad(lasting, (0, max(0, missing)))
+            np.maximum.at(lasting, episode, rows["lasted_h"].to_numpy())
+    return lasting
+
+
+def _write_parquet(groups: Iterator[pa.Table], target: Path, schema: pa.Schema) -> None:
+    from pyarrow import parquet
+
+    keys = [kind.name for kind in schema if not pa.types.is_floating(kind.type)]
+    with (
+        published(target) as temporary,
+        parquet.ParquetWriter(
+            temporary,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=keys,
+            write_statistics=["time", "period"],
+        ) as writer,
+    ):
+        for rows in groups:
+            writer.write_table(rows, row_group_size=max(len(rows), 1))
+
+
+def _write_csv(groups: Iterator[pa.Table], target: Path, schema: pa.Schema) -> None:
+    from pyarrow import csv
+
+    plain = pa.schema([_without_dictionary(kind) for kind in schema])
+    with published(target) as temporary, csv.CSVWriter(str(temporary), plain) as writer:
+        for rows in groups:
+            writer.write_table(rows.cast(plain))
+
+
+def _without_dictionary(kind: pa.Field) -> pa.Field:
+    return pa.field(kind.name, pa.string()) if pa.types.is_dictionary(kind.type) else kind
