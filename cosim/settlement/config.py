@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator,
 
 from cosim.core.config import Config, setting
 from cosim.settlement.price_forms import (
-    AnyPrice,
     Number,
     Price,
     PriceSeries,
@@ -146,7 +145,3 @@ class TariffsConfig(Config):
     def named(self) -> dict[str, TariffConfig]:
         """Every tariff by name, `default` first."""
         return {DEFAULT: self.default, **(self.__pydantic_extra__ or {})}
-
-    def outside(self) -> AnyPrice:
-        """The wholesale price, or what stands in for it."""
-        return self.default.feed_in if self.wholesale is None else self.wholesale

@@ -28,6 +28,7 @@ _RECEIVER = (PROSUMERS, RETAILER, OPERATOR, STATE, STATE, RETAILER, OUTSIDE, OUT
 """Who receives each item."""
 _PAYER = (*(PROSUMERS for _ in COMPONENTS), RETAILER, OPERATOR)
 """Who pays each item."""
+_GAINS = (("energy", "procurement"), ("losses", "losses"))
 _LEAST_EUR = 1e-6
 """Below this nobody is worse off: rounding."""
 
@@ -52,7 +53,7 @@ class Money:
     periods_without_losses: int
     """Periods whose losses are in neither side of the table: no power flow, or one that did not converge."""
     periods_with_equal_losses: int
-    """Periods in which the losses with the utility alone were not known and are taken to be the actual ones."""
+    """Periods in which losses with the utility alone were not known and are taken to be the actual ones."""
 
     @property
     def change_eur(self) -> FloatArray:
@@ -69,10 +70,7 @@ class Money:
     def gain_eur(self) -> dict[str, float]:
         """Saving at nobody's expense: less energy procured, or at a better time, and fewer losses."""
         saved = (self.actual_eur - self.alone_eur)[OUTSIDE]
-        return {
-            "energy": float(saved[ITEMS.index("procurement")]),
-            "losses": float(saved[ITEMS.index("losses")]),
-        }
+        return {name: float(saved[ITEMS.index(item)]) for name, item in _GAINS}
 
     @property
     def transfer_eur(self) -> dict[str, float]:
@@ -126,14 +124,12 @@ class Money:
     def notes(self) -> list[str]:
         """What must be known to read the table: how losses were treated."""
         notes = []
-        if self.periods_without_losses:
+        if count := self.periods_without_losses:
+            notes.append(f"losses are unknown in {count} of {self.periods} periods and left out there")
+        if count := self.periods_with_equal_losses:
             notes.append(
-                f"losses are unknown in {self.periods_without_losses} of {self.periods} periods and left out there"
-            )
-        if self.periods_with_equal_losses:
-            notes.append(
-                f"losses with the utility alone are unknown in {self.periods_with_equal_losses} of {self.periods} "
-                "periods and taken to be the actual ones: no gain from losses is counted there"
+                f"losses with the utility alone are unknown in {count} of {self.periods} periods and taken "
+                "to be the actual ones: no gain from losses is counted there"
             )
         return notes
 
@@ -166,7 +162,7 @@ class MoneyTable:
             bill: Of the run.
             counterfactual: Of the same period with the utility alone.
             losses_kwh: Losses of the grid; None or NaN if unknown: then they count on neither side.
-            counterfactual_losses_kwh: Losses with the utility alone; None or NaN: taken to be the actual ones.
+            counterfactual_losses_kwh: Losses with the utility alone; None or NaN: taken to be actual ones.
 
         Raises:
             ValueError: if the bills are of different periods.
@@ -199,7 +195,8 @@ class MoneyTable:
             _by_party(self._items[1]),
             self._cost[0].copy(),
             self._cost[1].copy(),
-            *self._losses_kwh,
+            self._losses_kwh[0],
+            self._losses_kwh[1],
             self._periods,
             self._without,
             self._equal,

@@ -59,21 +59,17 @@ class Rates:
         return charges * self.trade_factor
 
 
-def build_rates(tariffs: Mapping[str, TariffConfig], clock: Clock, folder: Path) -> Rates:
-    """Rates of all tariffs over the run.
-
-    Raises:
-        InputError: with every problem of every price series.
-    """
+def build_rates(
+    tariffs: Mapping[str, TariffConfig], clock: Clock, folder: Path
+) -> tuple[Rates, list[Problem]]:
+    """Rates of all tariffs over the run, and what is wrong with their price series (zero stands there)."""
     by_period = np.zeros((clock.periods, len(tariffs), RATES))
     problems: list[Problem] = []
     for number, (name, tariff) in enumerate(tariffs.items()):
         problems += _fill(by_period[:, number], tariff, clock, folder, f"tariffs.{name}")
-    if problems:
-        raise InputError(problems)
     states, state = np.unique(by_period.reshape(clock.periods, -1), axis=0, return_inverse=True)
     table = np.ascontiguousarray(states.reshape(-1, len(tariffs), RATES))
-    return Rates(tuple(tariffs), table, np.asarray(state, dtype=np.int64).ravel())
+    return Rates(tuple(tariffs), table, np.asarray(state, dtype=np.int64).ravel()), problems
 
 
 def series_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -> FloatArray | list[Problem]:

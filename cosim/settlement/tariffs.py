@@ -46,13 +46,18 @@ class TariffBook:
         self.names = tuple(config.named())
         self.tariff_of_prosumer = _indices(tariff_of_prosumer, self.names)
         """Index of every prosumer's tariff, shape (n,)."""
-        self.rates: Rates = build_rates(config.named(), clock, folder)
-        outside = series_or_problems(config.outside(), clock, folder, "tariffs.wholesale")
-        problems = outside if isinstance(outside, list) else _arbitrage(config, self.rates, clock)
-        if problems or isinstance(outside, list):
-            raise ScenarioError(problems)
-        self.wholesale_eur_per_kwh: FloatArray = outside
+        self.rates, problems = build_rates(config.named(), clock, folder)
+        self.wholesale_eur_per_kwh: FloatArray = self.rates.feed_in[self.rates.state, 0]
         """What energy is worth outside the community in every period, shape (periods,)."""
+        if config.wholesale is not None:
+            outside = series_or_problems(config.wholesale, clock, folder, "tariffs.wholesale")
+            if isinstance(outside, list):
+                problems += outside
+            else:
+                self.wholesale_eur_per_kwh = outside
+        problems = problems or _arbitrage(config, self.rates, clock)
+        if problems:
+            raise ScenarioError(problems)
         self._low = self.rates.feed_in.min(axis=0)[self.tariff_of_prosumer]
         self._high = self.rates.retail.max(axis=0)[self.tariff_of_prosumer]
         self._by_state = self._price_table()

@@ -1,0 +1,132 @@
+"""Tariff settings: every form is read, dumped and read again; every mistake is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from cosim.settlement.config import Charge, Retail, TariffsConfig, Vat
+from cosim.settlement.price_forms import DAY_MINUTES, WEEK_MINUTES, TimeOfUse, Window
+
+EVENING = {"from": "17:00", "to": "21:00", "price": 0.18}
+
+
+def mistakes(**tariff: Any) -> list[str]:
+    """Messages for a `default` tariff with these keys in place of good ones."""
+    with pytest.raises(ValidationError) as caught:
+        TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.08, **tariff}})
+    return [error["msg"] for error in caught.value.errors()]
+
+
+def test_every_form_survives_a_round_trip() -> None:
+    written = {
+        "wholesale": {"file": "prices.csv", "zone": "UTC", "unit": "EUR/MWh"},
+        "default": {"retail": 0.30, "feed_in": 0.08},
+        "tou": {
+            "retail": {
+                "energy": {"windows": [{**EVENING, "days": "weekdays"}], "default": 0.1},
+                "network": {"price": 0.05, "p2p": False},
+                "levies": 0.02,
+                "vat": {"share": 0.19, "p2p": False},
+            },
+            "feed_in": -0.01,
+        },
+    }
+    config = TariffsConfig.model_validate(written)
+    for mode in ("python", "json"):
+        assert TariffsConfig.model_validate(config.model_dump(mode=mode)) == config
+    dumped = config.model_dump(mode="json")["tou"]["retail"]["energy"]["windows"][0]
+    assert dumped == {**EVENING, "days": ["mon", "tue", "wed", "thu", "fri"]}
+    assert list(config.named()) == ["default", "tou"]
+
+
+def test_shorthand_is_all_energy_and_charges_are_paid_by_trades_unless_told_otherwise() -> None:
+    default = TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0}}).default
+    assert default.components() == Retail(energy=0.3)
+    retail = Retail.model_validate({"energy": 0.1, "network": 0.05, "vat": 0.19})
+    assert retail.charge("network") == Charge(price=0.05, p2p=True)
+    assert retail.charge("levies") == Charge(price=0.0)
+    assert retail.tax() == Vat(share=0.19, p2p=True)
+
+
+def test_window_across_midnight_belongs_to_the_day_on_which_it_begins() -> None:
+    window = Window.model_validate({"from": "22:00", "to": "06:00", "days": ["sun"], "price": 1})
+    minutes = np.sort(window.minutes_of_week())
+    monday = np.arange(6 * 60)
+    sunday = np.arange(WEEK_MINUTES - 2 * 60, WEEK_MINUTES)
+    np.testing.assert_array_equal(minutes, np.concatenate((monday, sunday)))
+
+
+@pytest.mark.parametrize(("begin", "end"), [("00:00", "24:00"), ("05:30", "05:30")])
+def test_window_that_ends_where_it_begins_is_a_whole_day(begin: str, end: str) -> None:
+    window = Window.model_validate({"from": begin, "to": end, "price": 1})
+    assert len(set(window.minutes_of_week().tolist())) == WEEK_MINUTES
+
+
+def test_default_price_fills_what_windows_leave() -> None:
+    week = TimeOfUse.model_validate({"windows": [{**EVENING, "days": "weekend"}], "default": 0.1}).week()
+    hours = week.reshape(7, 24, 60)
+    assert (hours[5:, 17:21] == 0.18).all()
+    assert (week == 0.18).sum() == 2 * 4 * 60
+    assert (week == 0.1).sum() == 7 * DAY_MINUTES - 2 * 4 * 60
+
+
+def test_overlap_names_both_windows_and_the_time() -> None:
+    windows = [
+        {**EVENING, "days": "weekdays"},
+        {"from": "20:00", "to": "22:00", "days": ["fri"], "price": 0.2},
+    ]
+    (message,) = mistakes(retail={"windows": windows, "default": 0.1})
+    assert "windows 0 and 1 overlap (fri 20:00 to 21:00)" in message
+
+
+def test_gap_without_default_names_the_time() -> None:
+    windows = [{"from": "00:00", "to": "24:00", "days": "weekdays", "price": 0.2}]
+    (message,) = mistakes(retail={"windows": windows})
+    assert "no price for sat 00:00 to sun 24:00 (give `default`, or windows for those hours)" in message
+
+
+@pytest.mark.parametrize(
+    ("tariff", "expected"),
+    [
+        ({"retail": 30}, "prices are in EUR/kWh, not in cents"),
+        ({"retail": True}, "true is not a number"),
+        ({"feed_in": "cheap"}, "unable to parse string as a number"),
+        ({"feed_in": {"prize": 1}}, "a price is a number, {windows: ..., default: ...} or {file: ...}"),
+        ({"retail": {"energy": 0.1, "vat": 19}}, "19 percent is 0.19"),
+        ({"retail": {"energy": 0.1, "netwrok": 0.1}}, "Extra inputs are not permitted"),
+        ({"retail": {"network": 0.1}}, "Field required"),
+        ({"retail": {"energy": 0.1, "network": {"p2p": False}}}, "Field required"),
+        ({"retail": {"windows": []}}, "there is no window"),
+        (
+            {"retail": {"windows": [{**EVENING, "from": 1020}], "default": 0}},
+            '(write for example "17:00", in quotes)',
+        ),
+        ({"retail": {"windows": [{**EVENING, "to": "24:15"}], "default": 0}}, "'24:15' is not a time of day"),
+        ({"retail": {"windows": [{**EVENING, "days": "weekday"}], "default": 0}}, "did you mean 'weekdays'?"),
+        ({"retail": {"windows": [{**EVENING, "days": []}], "default": 0}}, "no day is named"),
+        ({"feed_in": {"file": "a.csv", "zone": "Europe/Berln"}}, "did you mean 'Europe/Berlin'?"),
+    ],
+)
+def test_mistake_is_told(tariff: dict[str, Any], expected: str) -> None:
+    assert any(expected in message for message in mistakes(**tariff)), mistakes(**tariff)
+
+
+def test_misspelt_key_beside_tariffs_is_told() -> None:
+    with pytest.raises(ValidationError, match="beside tariffs, only `wholesale` stands here"):
+        TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.08}, "wholsale": 0.05})
+
+
+def test_default_is_required() -> None:
+    with pytest.raises(ValidationError, match="default"):
+        TariffsConfig.model_validate({"tou": {"retail": 0.3, "feed_in": 0.08}})
+
+
+def test_schema_lets_further_names_in_and_carries_units() -> None:
+    schema = TariffsConfig.model_json_schema()
+    assert schema["additionalProperties"] == {"$ref": "#/$defs/TariffConfig"}
+    assert schema["$defs"]["TariffConfig"]["properties"]["feed_in"]["unit"] == "EUR/kWh"
+    assert "from" in schema["$defs"]["Window"]["properties"]
