@@ -28,14 +28,14 @@ class AtBuses(Config):
 
 
 class Spread(Config):
-    """Spread evenly over the buses that have loads in the grid file (a prosumer beside the loads that are there:
-    see `passive`)."""
+    """Spread evenly over the buses that have loads in the grid file, whose own loads are left out."""
 
     spread: Literal[True] = setting(about="Write `true`.")
 
 
 class InPlaceOfLoads(Config):
-    """Each prosumer takes over one of the grid's own loads, households first; the others stay (see `passive`)."""
+    """Each prosumer takes over one of the grid's own loads, households first; the other loads, and the
+    generators, stay as passive customers."""
 
     in_place_of_loads: Literal[True] = setting(about="Write `true`.")
 

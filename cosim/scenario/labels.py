@@ -23,7 +23,10 @@ def misfits(data: Mapping[str, Any]) -> Errors:
         devices = _mapping(group, "devices")
         for kind, device in devices.items():
             other = device.get("of") if isinstance(device, Mapping) else None
-            if isinstance(other, str) and (other == kind or other not in devices):
+            if isinstance(other, str) and _circles(kind, devices):
+                text = f"{kind!r} is a share of {other!r}, which in the end is a share of {kind!r} itself"
+                errors.append(error((*at, "devices", kind, "of"), "unknown_name", text, other))
+            elif isinstance(other, str) and other not in devices:
                 others = [name for name in devices if name != kind]
                 text = f"the group has no other device {other!r} ({nearest(other, others)})"
                 errors.append(error((*at, "devices", kind, "of"), "unknown_name", text, other))
@@ -39,6 +42,17 @@ def misfits(data: Mapping[str, Any]) -> Errors:
         if isinstance(single, Mapping):
             _labels(errors, data, single, ("prosumers", name))
     return errors
+
+
+def _circles(kind: str, devices: Mapping[str, Any]) -> bool:
+    """Whether following `of` from a device kind leads back to it."""
+    here: Any = kind
+    for _ in devices:
+        device = devices.get(here)
+        here = device.get("of") if isinstance(device, Mapping) else None
+        if here == kind:
+            return True
+    return False
 
 
 def prosumer_names(stem: str, count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""From a YAML file and overrides to a checked scenario, or to all that is wrong with it, with line numbers."""
+"""From a YAML file and overrides to a checked scenario, or to all that is wrong with it, line by line."""
 
 from __future__ import annotations
 

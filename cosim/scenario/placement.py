@@ -1,9 +1,8 @@
 """Where prosumers are on the grid, and which of the grid's own loads and generators stay.
 
-Loads and generators of the grid file stand for customers. Where prosumers take over loads (`in_place_of_loads`),
-the others stay as passive customers, and so do the generators; otherwise the prosumers are all customers that
-there are, and the file's loads and generators are left out.
-"""
+Loads and generators of the grid file stand for customers. Where prosumers take over loads
+(`in_place_of_loads`), the others stay as passive customers, and so do the generators; otherwise the
+prosumers are all customers that there are, and the file's loads and generators are left out."""
 
 from __future__ import annotations
 
@@ -59,9 +58,7 @@ def place(scenario: Scenario, grid: Grid, streams: Streams) -> tuple[Placement, 
                 problems.append(_too_many(grid, group, len(rows), path))
             bus.append(np.resize(grid.loads.bus[rows], group.count) if len(rows) else _nowhere(group))
         elif isinstance(group.place, AtBuses):
-            found, unknown = find_buses(grid, group.place.buses, path)
-            problems += unknown or check_placement(grid, found, path)
-            bus.append(np.resize(np.maximum(found, 0), group.count))
+            bus.append(np.resize(_at(grid, group.place.buses, f"{path}.buses", problems), group.count))
         else:
             bus.append(_spread(grid, group, streams, problems, path))
     placed = np.concatenate(bus)
@@ -78,6 +75,16 @@ def _loads_to_take(grid: Grid, streams: Streams) -> IntArray:
     order = order[grid.buses.fed[grid.loads.bus[order]]]
     household = np.array([str(grid.loads.profile[row]).startswith(HOUSEHOLD) for row in order], dtype=bool)
     return np.concatenate([order[household], order[~household]])
+
+
+def _at(grid: Grid, names: tuple[str, ...], path: str, problems: list[Problem]) -> IntArray:
+    """Rows of named buses; a problem, at its place in the list, for each that does not exist or is not fed."""
+    rows, _ = find_buses(grid, names)
+    for index, name in enumerate(names):
+        at = f"{path}[{index}]"
+        _, unknown = find_buses(grid, [name], at)
+        problems += unknown or check_placement(grid, rows[index : index + 1], at)
+    return np.maximum(rows, 0)
 
 
 def _spread(grid: Grid, group: Group, streams: Streams, problems: list[Problem], path: str) -> IntArray:

@@ -1,6 +1,6 @@
-"""Who owns what: groups and single prosumers of a scenario become one list of prosumers and requests for devices.
-Drawn from the seed; changing a share or one prosumer leaves everybody else as they were. Where they are on
-the grid is decided in `placement`; the devices are built by the community."""
+"""Who owns what: groups and single prosumers of a scenario become one list of prosumers and requests for
+devices. Drawn from the seed; changing a share or one prosumer leaves everybody else as they were. Where
+they are on the grid is decided in `placement`; the devices are built by the community."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Ownership:
     """Devices of one kind with the same settings."""
 
     config: Config
-    profile: str | None
-    """Label of the series that they follow; None for kinds without one."""
+    profile: Config | None
+    """Where the series comes from that they follow; None for kinds without one."""
     prosumer: IntArray
     """Owners, shape (d,)."""
     member: IntArray
@@ -107,7 +107,7 @@ def _in_order(group: Group) -> list[tuple[str, Config]]:
 
 
 def _share_of(among: IntArray, share: float, streams: Streams) -> IntArray:
-    """The share of `among` that comes first in an order drawn once: a larger share adds, and replaces none."""
+    """The first of `among` in an order drawn once: a larger share adds owners and replaces none."""
     order = streams.generator("order").permutation(len(among))
     return np.sort(among[order[: round(share * len(among))]])
 

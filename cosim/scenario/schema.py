@@ -24,14 +24,6 @@ from cosim.settlement.config import TariffsConfig
 Label = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
 
 
-class PassiveConfig(Config):
-    """What of the grid file's own loads and generators stays on the grid, beside the prosumers. They follow
-    their profile, trade nothing and decide nothing."""
-
-    loads: bool = setting(True, about="Whether loads that no prosumer takes over stay.")
-    generators: bool = setting(True, about="Whether generators stay.")
-
-
 class Scenario(Config):
     """One run of cosim: who takes part, on which grid, in which market, and what is recorded."""
 
@@ -48,9 +40,6 @@ class Scenario(Config):
     )
     horizon: Horizon = setting(about="When it takes place.")
     network: NetworkConfig = setting(NetworkConfig, about="The grid and its power flow.")
-    passive: PassiveConfig = setting(
-        PassiveConfig, about="What stays of the grid file's own loads and generators."
-    )
     tariffs: TariffsConfig = setting(about="What energy costs, by name of the tariff.")
     market: MarketConfig = setting(MarketConfig, about="How prosumers trade with each other.")
     groups: Groups = setting(about="Groups of prosumers.", min_length=1)

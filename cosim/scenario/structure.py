@@ -1,5 +1,5 @@
-"""What the schema says about a place in a document: which keys it may have and what they are for. Only messages
-use it; checking is pydantic's."""
+"""What the schema says about a place in a document: which keys it may have and what they are for. Only
+messages use it; checking is pydantic's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Structure:
 
     @cached_property
     def _definitions(self) -> dict[str, Node]:
-        return self._schema.get("$defs", {})
+        definitions: dict[str, Node] = self._schema.get("$defs", {})
+        return definitions
 
     def keys(self, data: Any, location: Location) -> list[str]:
         """Keys that a mapping at this location may have."""

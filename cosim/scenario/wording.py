@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -30,6 +30,11 @@ _EXPECTED = {
 }
 """First word of pydantic's type errors (`float_parsing`) -> what should be there."""
 
+_LISTED = ("literal_error", "enum", "union_tag_invalid")
+"""The value is none of a list."""
+_LENGTHS = ("too_short", "too_long", "string_too_short", "string_too_long")
+_IN_WORDS = ("value_error", "unknown_name", "place_form")
+"""Errors whose message was written by cosim."""
 _BOUNDS = {
     "greater_than": ("gt", "must be above {}"),
     "greater_than_equal": ("ge", "must be at least {}"),
@@ -120,77 +125,76 @@ def _distance(union: Location, found: list[tuple[Location, Error]]) -> tuple[int
 
 
 def _worded(item: Error, location: Location, data: dict[str, Any], structure: Structure) -> Problem:
-    kind, value = str(item["type"]), item.get("input")
+    message, remedy = _words(item, location, data, structure)
     path = dotted(location)
-    if kind == "missing":
-        key = str(location[-1])
-        return Problem(f"{key!r} is missing", structure.about(data, location), path)
-    if kind == "extra_forbidden":
-        return Problem(f"unknown key {str(location[-1])!r}", _nearest_key(location, data, structure), path)
-    if kind in _BOUNDS:
-        name, text = _BOUNDS[kind]
-        return Problem(
-            f"{_shown(value)} {text.format(_number(item['ctx'][name]))}",
-            _unit(location, data, structure),
-            path,
-        )
-    if kind in ("literal_error", "enum", "union_tag_invalid"):
-        return _choice(item, path)
-    if kind == "union_tag_not_found":
-        return Problem(f"{str(item['ctx']['discriminator']).strip(chr(39))!r} is missing", "", path)
-    if kind in ("value_error", "unknown_name", "place_form", "assertion_error"):
-        return Problem(*_split(str(item["msg"]).removeprefix("Value error, ")), path=path)
-    if kind.startswith(("too_short", "too_long", "string_too")):
-        return Problem(*_length(item), path=path)
-    if kind == "string_pattern_mismatch":
-        return Problem(
-            f"{_shown(value)} has characters that a name may not have", "letters, digits, - and _", path
-        )
-    return _type(kind, value, item, location, data, structure)
+    if item["type"] == "union_tag_invalid":
+        path += "." + _discriminator(item)
+    return Problem(message, remedy, path)
 
 
-def _type(
-    kind: str, value: Any, item: Error, location: Location, data: dict[str, Any], structure: Structure
-) -> Problem:
-    path = dotted(location)
+def _words(item: Error, location: Location, data: dict[str, Any], structure: Structure) -> tuple[str, str]:
+    """What is wrong and what would be right."""
+    kind = str(item["type"])
+    wordings: dict[str, Callable[[], tuple[str, str]]] = {
+        "missing": lambda: (f"{str(location[-1])!r} is missing", structure.about(data, location)),
+        "extra_forbidden": lambda: (
+            f"unknown key {str(location[-1])!r}",
+            _nearest_key(location, data, structure),
+        ),
+        "union_tag_not_found": lambda: (f"{_discriminator(item)!r} is missing", ""),
+        "string_pattern_mismatch": lambda: (
+            f"{_shown(item['input'])} has characters that a name may not have",
+            "letters, digits, - and _",
+        ),
+    }
+    wordings |= dict.fromkeys(_BOUNDS, lambda: (_bound(item), structure.about(data, location)))
+    wordings |= dict.fromkeys(_LISTED, lambda: _choice(item))
+    wordings |= dict.fromkeys(_LENGTHS, lambda: _length(item))
+    wordings |= dict.fromkeys(_IN_WORDS, lambda: _split(str(item["msg"]).removeprefix("Value error, ")))
+    if kind in wordings:
+        return wordings[kind]()
+    return _type(kind, item, location, structure.about(data, location))
+
+
+def _bound(item: Error) -> str:
+    name, text = _BOUNDS[item["type"]]
+    return f"{_shown(item['input'])} {text.format(_number(item['ctx'][name]))}"
+
+
+def _discriminator(item: Error) -> str:
+    """The key that tells the alternatives apart, as `source`."""
+    return str(item["ctx"]["discriminator"]).strip("'")
+
+
+def _type(kind: str, item: Error, location: Location, about: str) -> tuple[str, str]:
+    value = item["input"]
     expected = _EXPECTED.get(kind.partition("_")[0])
     if expected is None:
-        return Problem(f"{_shown(value)}: {item['msg']}", path=path)
-    remedy = _unit(location, data, structure)
+        return f"{_shown(value)}: {item['msg']}", ""
     if value is None:
-        return Problem(
-            f"nothing stands behind {str(location[-1])!r}, {expected} was expected"
-            if location
-            else f"{expected} was expected",
-            remedy,
-            path,
-        )
-    if kind.startswith("string"):
-        remedy = f'quote it: "{value}"'
-    return Problem(f"{_shown(value)} is not {expected}", remedy, path)
+        return f"{expected} was expected, nothing is there", about
+    remedy = (
+        f'quote it: "{value}"' if kind.startswith("string") and not isinstance(value, dict | list) else about
+    )
+    return f"{_shown(value)} is not {expected}", remedy
 
 
 def _nearest_key(location: Location, data: dict[str, Any], structure: Structure) -> str:
-    """The key that was meant, if it stands at this level; else the place where such a key belongs."""
+    """The key that was meant, if it stands at this level."""
     keys = structure.keys(data, location[:-1])
     return nearest(str(location[-1]), keys) if keys else "no keys are allowed here"
 
 
-def _choice(item: Error, path: str) -> Problem:
+def _choice(item: Error) -> tuple[str, str]:
     """A value that is not one of a list."""
     context = item["ctx"]
-    if item["type"] == "union_tag_invalid":
-        value = context["tag"]
-        path = f"{path}.{str(context['discriminator']).strip(chr(39))}"
-        names = re.findall(r"'([^']*)'", str(context["expected_tags"]))
-    else:
-        value = item["input"]
-        names = re.findall(r"'([^']*)'", str(context["expected"]))
-    if names:
-        remedy = f"valid: {', '.join(names)}" if len(names) <= 6 else nearest(str(value), names)
-    else:
-        remedy = f"valid: {context['expected']}"
-    return Problem(f"{_shown(value)} is not known here", remedy, path)
+    tagged = item["type"] == "union_tag_invalid"
+    value = context["tag"] if tagged else item["input"]
+    expected = str(context["expected_tags"] if tagged else context["expected"])
+    names = re.findall(r"'([^']*)'", expected)
+    if len(names) > 6:
+        return f"{_shown(value)} is not known here", nearest(str(value), names)
+    return f"{_shown(value)} is not known here", f"valid: {', '.join(names) or expected}"
 
 
 def _length(item: Error) -> tuple[str, str]:
@@ -211,10 +215,6 @@ def _split(text: str) -> tuple[str, str]:
     """Message and remedy of `message (remedy)`."""
     match = re.fullmatch(r"(.*\S) \(([^()]*(?:\([^()]*\)[^()]*)*)\)", text, flags=re.DOTALL)
     return (match[1], match[2]) if match else (text, "")
-
-
-def _unit(location: Location, data: dict[str, Any], structure: Structure) -> str:
-    return structure.about(data, location)
 
 
 def _number(value: Any) -> str:

@@ -170,23 +170,17 @@ class _Reader:
             values.append(self.value(item, (*at, index)))
         return values
 
-    def _scalar(self, node: ScalarNode, at: Location) -> Any:
+    def _scalar(self, node: Node, at: Location) -> Any:
         text = str(node.value)
         kind = str(node.tag).removeprefix(_PLAIN)
-        if kind in ("str", "timestamp"):
-            return text
         if kind == "null":
             return None
         if kind == "bool":
             return text.lower() == "true"
-        try:
-            if kind == "int":
-                return int(text.replace("_", ""), 0 if text.lstrip("+-")[:2].lower() in ("0x", "0o") else 10)
-            if kind == "float":
-                return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        except ValueError:
-            return text
-        self._plain(node, at, "str")
+        if kind in ("int", "float"):
+            return _number(text, kind)
+        if kind != "timestamp":  # a time stamp stays text: the schema says what is read from it
+            self._plain(node, at, "str")
         return text
 
     def _plain(self, node: Node, at: Location, kind: str) -> None:
@@ -196,6 +190,17 @@ class _Reader:
     def _problem(self, node: Node, at: Location, message: str, remedy: str = "") -> None:
         place = Problem(message, remedy, path=dotted(at), file=self.file, line=_line(node))
         self.problems.append(place)
+
+
+def _number(text: str, kind: str) -> int | float | str:
+    """The number that YAML sees in a text; the text itself where Python sees none."""
+    plain = text.replace("_", "")
+    try:
+        if kind == "int":
+            return int(plain, 0 if plain.lstrip("+-")[:2].lower() in ("0x", "0o") else 10)
+        return float(plain.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        return text
 
 
 def _merged_first(node: MappingNode) -> Iterator[tuple[Node, Node]]:
