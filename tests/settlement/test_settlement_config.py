@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from cosim.settlement.config import Charge, Retail, TariffsConfig, Vat
 from cosim.settlement.price_forms import DAY_MINUTES, WEEK_MINUTES, TimeOfUse, Window
@@ -130,3 +133,13 @@ def test_schema_lets_further_names_in_and_carries_units() -> None:
     assert schema["additionalProperties"] == {"$ref": "#/$defs/TariffConfig"}
     assert schema["$defs"]["TariffConfig"]["properties"]["feed_in"]["unit"] == "EUR/kWh"
     assert "from" in schema["$defs"]["Window"]["properties"]
+
+
+def test_forms_in_the_documentation_are_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tariffs.md").read_text(encoding="utf-8")
+    forms = re.findall(r"^- .*: `({.*})`", page, re.MULTILINE)
+    assert len(forms) == 2
+    for form in forms:
+        price = YAML(typ="safe").load(form)
+        config = TariffsConfig.model_validate({"default": {"retail": price, "feed_in": price}})
+        assert config.default.feed_in == config.default.components().energy

@@ -1,0 +1,270 @@
+"""Bills against closed forms, and the laws that hold for every dispatch: no energy and no money is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosim.core.arrays import FloatArray
+from cosim.core.clock import Clock
+from cosim.core.records import Dispatch
+from cosim.errors import AuditError
+from cosim.settlement.bills import COMPONENTS, Bill
+from cosim.settlement.config import TariffsConfig
+from cosim.settlement.counterfactual import saving_eur, utility_only
+from cosim.settlement.tariffs import TariffBook
+
+PAPER = {
+    "retail": {
+        "windows": [
+            {"from": "21:00", "to": "09:00", "price": 0.08},
+            {"from": "09:00", "to": "17:00", "price": 0.13},
+            {"from": "17:00", "to": "21:00", "price": 0.18},
+        ]
+    },
+    "feed_in": 0.04,
+}
+
+
+def book(tariff: dict[str, Any], n: int, **others: Any) -> TariffBook:
+    config = TariffsConfig.model_validate({"default": tariff, **others})
+    clock = Clock(datetime(2016, 6, 6, tzinfo=ZoneInfo("Europe/Berlin")), 60, 24)
+    names = list(config.named())
+    return TariffBook(config, clock, [names[i % len(names)] for i in range(n)])
+
+
+def components(network: bool = True, levies: bool = True, vat: bool = True) -> dict[str, Any]:
+    return {
+        "retail": {
+            "energy": 0.10,
+            "network": {"price": 0.08, "p2p": network},
+            "levies": {"price": 0.05, "p2p": levies},
+            "vat": {"share": 0.19, "p2p": vat},
+        },
+        "feed_in": 0.06,
+    }
+
+
+def traded(net: FloatArray, bought: FloatArray, sold: FloatArray, price: float) -> Dispatch:
+    """What was not traded settles with the utility; every trade at the same price."""
+    rest = net - bought + sold
+    return Dispatch(
+        {},
+        net,
+        bought,
+        sold,
+        np.maximum(rest, 0.0),
+        np.maximum(-rest, 0.0),
+        price * (bought - sold),
+        price * bought,
+    )
+
+
+def test_paper_bill_of_a_day_with_the_utility_alone() -> None:
+    tariffs = book(PAPER, 2)
+    cost = sum(tariffs.bill(k, utility_only(np.array([0.5, -0.25]))).total_eur for k in range(24))
+    # 12 h at 0.08, 8 h at 0.13, 4 h at 0.18; the other one feeds in at 0.04.
+    np.testing.assert_allclose(cost, [0.5 * (0.96 + 1.04 + 0.72), -0.25 * 24 * 0.04], rtol=1e-12)
+
+
+def test_paper_bill_of_a_trade() -> None:
+    # 18:00: A needs 3 kWh, B has 2 kWh left over; they trade 2 kWh at 0.11, midway between 0.04 and 0.18.
+    bill = book(PAPER, 2).bill(
+        18, traded(np.array([3.0, -2.0]), np.array([2.0, 0.0]), np.array([0.0, 2.0]), 0.11)
+    )
+    np.testing.assert_allclose(bill.total_eur, [2 * 0.11 + 1 * 0.18, -2 * 0.11], rtol=1e-12)
+    alone = book(PAPER, 2).bill(18, utility_only(np.array([3.0, -2.0])))
+    np.testing.assert_allclose(saving_eur(bill, alone), [2 * 0.07, 2 * 0.07], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("network", "levies", "vat", "buyer"),
+    [
+        # A buys 2 kWh at 0.12 from B and 1 kWh from the utility: trade 0.24, energy 0.10, then the rest.
+        (True, True, True, [0.24, 0.10, 0.24, 0.15, 0.19 * 0.23 + 0.19 * (0.24 + 0.26), 0.0]),
+        (True, False, True, [0.24, 0.10, 0.24, 0.05, 0.19 * 0.23 + 0.19 * (0.24 + 0.16), 0.0]),
+        (False, False, True, [0.24, 0.10, 0.08, 0.05, 0.19 * 0.23 + 0.19 * 0.24, 0.0]),
+        (True, True, False, [0.24, 0.10, 0.24, 0.15, 0.19 * 0.23, 0.0]),
+        (False, False, False, [0.24, 0.10, 0.08, 0.05, 0.19 * 0.23, 0.0]),
+    ],
+)
+def test_components_with_and_without_charges_on_trades(
+    network: bool, levies: bool, vat: bool, buyer: list[float]
+) -> None:
+    tariffs = book(components(network, levies, vat), 2)
+    dispatch = traded(np.array([3.0, -2.5]), np.array([2.0, 0.0]), np.array([0.0, 2.0]), 0.12)
+    bill = tariffs.bill(0, dispatch)
+    np.testing.assert_allclose(bill.eur[:, 0], buyer, rtol=1e-12)
+    # The seller gets the price and nothing else, and feed-in for what is left.
+    np.testing.assert_allclose(bill.eur[:, 1], [-0.24, 0, 0, 0, 0, -0.5 * 0.06], rtol=1e-12)
+    np.testing.assert_allclose(bill.total_eur, [sum(buyer), -0.27], rtol=1e-12)
+    # At the bid ceiling a purchase costs exactly what the utility asks.
+    ceiling = float(tariffs.prices(0).bid_ceiling_eur_per_kwh[0])
+    dearest = tariffs.bill(0, traded(dispatch.net_kwh, dispatch.bought_kwh, dispatch.sold_kwh, ceiling))
+    assert dearest.total_eur[0] == pytest.approx(3 * 0.2737, rel=1e-12)
+
+
+def test_columns_have_names() -> None:
+    bill = book(components(), 2).bill(0, utility_only(np.array([2.0, -1.0])))
+    by_name = [
+        bill.trade_eur,
+        bill.energy_eur,
+        bill.network_eur,
+        bill.levies_eur,
+        bill.vat_eur,
+        bill.feed_in_eur,
+    ]
+    for name, column in zip(COMPONENTS, by_name, strict=True):
+        np.testing.assert_array_equal(column, bill.column(name))
+    np.testing.assert_allclose(bill.sums_eur, bill.eur.sum(axis=1))
+    assert bill.grid_kwh == 1.0
+
+
+def test_vat_is_due_on_what_was_paid_not_on_the_difference() -> None:
+    # A sells 1 kWh at 0.10 and buys 1 kWh at 0.14 within the hour; B is on the other side of both.
+    one = np.ones(2)
+    dispatch = Dispatch(
+        {}, np.zeros(2), one, one, np.zeros(2), np.zeros(2), np.array([0.04, -0.04]), np.array([0.14, 0.10])
+    )
+    tariffs = book(components(network=False, levies=False), 2)
+    np.testing.assert_allclose(tariffs.bill(0, dispatch).vat_eur, [0.19 * 0.14, 0.19 * 0.10])
+    unclear = replace(dispatch, trade_paid_eur=None)
+    with pytest.raises(ValueError, match="prosumer 0 both bought and sold in period 0"):
+        tariffs.bill(0, unclear)
+    without = book(components(vat=False), 2)
+    np.testing.assert_array_equal(without.bill(0, unclear).eur, without.bill(0, dispatch).eur)
+
+
+def test_vat_on_trades_without_gross_payments_where_each_only_buys_or_sells() -> None:
+    dispatch = traded(np.array([3.0, -2.5]), np.array([2.0, 0.0]), np.array([0.0, 2.0]), 0.12)
+    tariffs = book(components(), 2)
+    derived = tariffs.bill(0, replace(dispatch, trade_paid_eur=None))
+    np.testing.assert_array_equal(derived.eur, tariffs.bill(0, dispatch).eur)
+
+
+def test_negative_feed_in_costs_the_one_who_feeds_in() -> None:
+    bill = book({"retail": 0.3, "feed_in": -0.02}, 1).bill(0, utility_only(np.array([-5.0])))
+    assert bill.total_eur[0] == pytest.approx(0.10)
+
+
+@st.composite
+def dispatches(draw: st.DrawFn) -> Dispatch:
+    """Random trades between random prosumers on top of random imports and exports."""
+    n = draw(st.integers(2, 12))
+    amounts = st.floats(0, 50, allow_subnormal=False)
+    imported = np.array(draw(st.lists(amounts, min_size=n, max_size=n)))
+    exported = np.array(draw(st.lists(amounts, min_size=n, max_size=n)))
+    bought, sold, paid, got = np.zeros((4, n))
+    ends = st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), amounts, st.floats(-0.1, 0.4))
+    for buyer, seller, quantity, price in draw(st.lists(ends, max_size=20)):
+        bought[buyer] += quantity
+        sold[seller] += quantity
+        paid[buyer] += quantity * price
+        got[seller] += quantity * price
+    net = bought - sold + imported - exported
+    return Dispatch({}, net, bought, sold, imported, exported, paid - got, paid)
+
+
+@given(dispatches(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 23))
+def test_no_money_is_lost(dispatch: Dispatch, network: bool, levies: bool, vat: bool, hour: int) -> None:
+    n = len(dispatch.net_kwh)
+    tariffs = book(components(network, levies, vat), n, paper=PAPER)
+    bill = tariffs.bill(hour, dispatch)
+    sums = dict(zip(COMPONENTS, bill.sums_eur.tolist(), strict=True))
+    turnover = np.abs(bill.eur).sum()
+    assert sums["trade"] == pytest.approx(0.0, abs=1e-12 * (1 + turnover))
+    receivers = sums["energy"] + sums["feed_in"] + sums["network"] + sums["levies"] + sums["vat"]
+    assert bill.total_eur.sum() == pytest.approx(receivers, abs=1e-12 * (1 + turnover))
+    np.testing.assert_allclose(bill.total_eur, _by_hand(tariffs, hour, dispatch), atol=1e-11)
+
+
+def _by_hand(tariffs: TariffBook, hour: int, dispatch: Dispatch) -> FloatArray:
+    """The bill from `Prices` alone, as a trader reckons it."""
+    prices = tariffs.prices(hour)
+    paid = dispatch.trade_paid_eur
+    assert paid is not None
+    received = paid - dispatch.trade_cost_eur
+    purchases = prices.trade_factor * paid + prices.trade_adder_eur_per_kwh * dispatch.bought_kwh
+    with_utility = (
+        prices.retail_eur_per_kwh * dispatch.import_kwh - prices.feed_in_eur_per_kwh * dispatch.export_kwh
+    )
+    return purchases - received + with_utility
+
+
+@given(st.lists(st.floats(-20, 20, allow_subnormal=False), min_size=2, max_size=20), st.floats(0.04, 0.18))
+def test_saving_from_matching_fixed_positions(net: list[float], share: float) -> None:
+    """Saving = (retail - feed-in) x matched energy, in every hour and at any price, if trades pay nothing."""
+    position = np.array(net)
+    need, surplus = np.maximum(position, 0.0), np.maximum(-position, 0.0)
+    matched = min(need.sum(), surplus.sum())
+    bought = need * (matched / need.sum() if need.sum() else 0.0)
+    sold = surplus * (matched / surplus.sum() if surplus.sum() else 0.0)
+    tariffs = book(PAPER, len(net))
+    for hour, retail in ((3, 0.08), (12, 0.13), (19, 0.18)):
+        bill = tariffs.bill(hour, traded(position, bought, sold, min(share, retail)))
+        alone = tariffs.bill(hour, utility_only(position))
+        saving = saving_eur(bill, alone)
+        assert saving.sum() == pytest.approx((retail - 0.04) * matched, rel=1e-9, abs=1e-12)
+        assert saving.min() >= -1e-12  # a price within the band leaves nobody worse off
+
+
+def good() -> Dispatch:
+    return traded(np.array([3.0, -2.0]), np.array([1.5, 0.0]), np.array([0.0, 1.5]), 0.12)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("net_kwh", [3.0, -2.00001], "prosumer 1 does not balance: metered -2.00001 kWh"),
+        ("net_kwh", [np.nan, -2.0], "prosumer 0 does not balance"),
+        ("import_kwh", [1.6, 0.0], r"prosumer 0 .* = 3\.1 kWh \(each of the four"),
+    ],
+)
+def test_lost_energy_stops_the_run(field: str, value: list[float], message: str) -> None:
+    wrong = replace(good(), **{field: np.array(value)})
+    with pytest.raises(AuditError, match=r"period 5 \(2016-06-06 05:00\+02:00\): energy of " + message):
+        book(components(), 2).bill(5, wrong)
+
+
+def test_negative_energy_stops_the_run() -> None:
+    wrong = Dispatch({}, *np.array([[1.0], [0.0], [0.0], [-1.0], [-2.0], [0.0]]))
+    with pytest.raises(AuditError, match="must be positive or zero"):
+        book(components(), 1).bill(0, wrong)
+
+
+def test_buyers_and_sellers_must_agree_on_the_energy() -> None:
+    wrong = traded(np.array([3.0, -2.0]), np.array([1.5, 0.0]), np.array([0.0, 1.4]), 0.12)
+    with pytest.raises(AuditError, match=r"bought 1\.5 kWh from each other, but sold 1\.4 kWh"):
+        book(components(), 2).bill(0, wrong)
+
+
+@pytest.mark.parametrize("cost", [[0.18, -0.17], [0.18, np.nan]])
+def test_lost_money_stops_the_run_with_both_sums(cost: list[float]) -> None:
+    wrong = replace(good(), trade_cost_eur=np.array(cost))
+    with pytest.raises(AuditError, match=r"prosumers pay .* EUR, but .* receive .* EUR"):
+        book(components(vat=False), 2).bill(0, wrong)
+
+
+def test_rounding_of_nothing_is_no_breach() -> None:
+    dust = utility_only(np.array([0.1 + 0.2 - 0.3, 0.0]))
+    bill: Bill = book(PAPER, 2).bill(0, replace(dust, import_kwh=np.zeros(2)))
+    assert bill.total_eur.tolist() == [0.0, 0.0]
+
+
+def test_column_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(2,\), expected \(3,\)"):
+        book(PAPER, 3).bill(0, good())
+
+
+def test_bills_of_different_periods_are_not_compared() -> None:
+    tariffs = book(PAPER, 1)
+    bills = [tariffs.bill(k, utility_only(np.ones(1))) for k in (0, 1)]
+    with pytest.raises(ValueError, match="periods 0 and 1"):
+        saving_eur(*bills)
