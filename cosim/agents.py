@@ -1,5 +1,5 @@
-"""The Mesa agents: prosumers, market operators, network operators. A prosumer is a light view of its community's
-columns; all work on many prosumers is done on the columns."""
+"""The Mesa agents: prosumers, market operators, network operators. A prosumer is a light view of its
+community's columns; all work on many prosumers is done on the columns."""
 
 from __future__ import annotations
 

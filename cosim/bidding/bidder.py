@@ -17,7 +17,7 @@ import numpy as np
 from cosim.bidding.behind_the_meter import settle_behind_the_meter
 from cosim.bidding.fields import Mode, action_columns, action_fields
 from cosim.bidding.rows import Bids, Rows
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
 from cosim.core.records import BUY, SELL, Clearing, Dispatch, Orders, Prices
 from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet
@@ -88,7 +88,8 @@ class Bidder:
         far_ask = np.maximum(limit, prices.bid_ceiling_eur_per_kwh[owner])
         buying = bids.side == BUY
         share = 0.5 * (np.where(buying, margins[owner, 0], margins[owner, 1]) + 1.0)
-        return limit + share * (np.where(buying, far_bid, far_ask) - limit)
+        quote: FloatArray = limit + share * (np.where(buying, far_bid, far_ask) - limit)
+        return quote
 
     def orders(
         self, bids: Bids, quotes: FloatArray, prices: Prices, trading: BoolArray
@@ -135,9 +136,9 @@ class Bidder:
         if clearing is not None and chosen is not None:
             traded[chosen] = clearing.traded_kwh
             internal[chosen] = clearing.internal_kwh
-            cost = _by_owner(rows.owner[chosen], clearing.paid_eur, n)
+            cost = sum_by(rows.owner[chosen], clearing.paid_eur, n)
             bought_eur = np.where(bids.side[chosen] == BUY, clearing.paid_eur, 0.0)
-            paid = _by_owner(rows.owner[chosen], bought_eur, n)
+            paid = sum_by(rows.owner[chosen], bought_eur, n)
         filled = traded + internal
         remaining = bids.quantity_kwh - filled
         shared = np.ones(rows.devices)
@@ -167,19 +168,13 @@ class Bidder:
         return Dispatch(
             device_kwh=device_kwh,
             net_kwh=self.fleet.total_by_prosumer(device_kwh),
-            bought_kwh=_by_owner(rows.owner, np.where(buying, traded, 0.0), n),
-            sold_kwh=_by_owner(rows.owner, np.where(buying, 0.0, traded), n),
-            import_kwh=_by_owner(rows.owner, np.where(buying, utility, 0.0), n),
-            export_kwh=_by_owner(rows.owner, np.where(buying, 0.0, utility), n),
+            bought_kwh=sum_by(rows.owner, np.where(buying, traded, 0.0), n),
+            sold_kwh=sum_by(rows.owner, np.where(buying, 0.0, traded), n),
+            import_kwh=sum_by(rows.owner, np.where(buying, utility, 0.0), n),
+            export_kwh=sum_by(rows.owner, np.where(buying, 0.0, utility), n),
             trade_cost_eur=cost,
             trade_paid_eur=paid,
         )
-
-
-def _by_owner(owner: IntArray, values: FloatArray, prosumers: int) -> FloatArray:
-    """Sums of `values` by owner, shape (prosumers,)."""
-    sums: FloatArray = np.bincount(owner, values, prosumers)
-    return sums
 
 
 def _value(action: FloatArray | None, owner: IntArray, prices: Prices) -> FloatArray:

@@ -38,7 +38,8 @@ class Rows:
         owners = [np.arange(fleet.prosumers)]
         sides = [np.full(fleet.prosumers, BUY)]
         limits = [np.full(fleet.prosumers, NO_LIMIT)]
-        up, down = {}, {}
+        up: dict[str, slice] = {}
+        down: dict[str, slice] = {}
         position, devices = fleet.prosumers, 0
         for name, device in fleet.kinds.items():
             count = len(device)

@@ -1,5 +1,5 @@
-"""The shadow fleet: the same prosumers with the same needs, who know no market. What trading is worth is measured
-against it; it has states of its own and disturbs nobody."""
+"""The shadow fleet: the same prosumers with the same needs, who know no market. What trading is worth is
+measured against it; it has states of its own and disturbs nobody."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Where a community meets its grid: who is on which bus, what else draws power there, and the power flows of a
-period. The grid and its solvers are the network room's."""
+"""Where a community meets its grid: who is on which bus, what else draws power there, and the power flows
+of a period. The grid and its solvers are the network room's."""
 
 from __future__ import annotations
 
@@ -8,28 +8,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Dispatch, Flow, Series, Violations
 from cosim.devices.fleet import Fleet
-from cosim.network.episodes import EpisodeTracker
+from cosim.errors import AuditError
+from cosim.network.episodes import Episodes
 from cosim.network.grid import Grid
 from cosim.network.limits import Limits, find
 from cosim.network.solver import PowerFlow
-from cosim.errors import AuditError
 
 SLACK_TOLERANCE = 1e-6
 """Relative; the solvers' own tolerance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Loads or generators on buses, whose power follows a series."""
+class Passive:
+    """Loads or generators on buses that decide nothing: their power follows a series."""
 
     bus: IntArray
     """Shape (columns,)."""
     active_kw: Series
-    reactive_kvar: Series | None = None
+    reactive_kvar: Series
+    sign: float
+    """1 for loads, -1 for generators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Who is on which bus."""
+
+    bus: IntArray
+    """Bus of every prosumer, shape (n,)."""
+    reactive_share: float
+    """Reactive power of the prosumers' inflexible load [kvar per kW]."""
+    passive: tuple[Passive, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often the grid is solved against how often the market settles."""
+
+    settlement: Clock
+    flows: Clock
+    """Its step is a divisor or a multiple of the settlement's."""
+
+    @property
+    def per_period(self) -> int:
+        """Power flows in one settlement period (1 if solved less often)."""
+        return max(self.settlement.step_minutes // self.flows.step_minutes, 1)
+
+    @property
+    def every(self) -> int:
+        """A power flow every so many settlement periods (1 if solved as often, or more)."""
+        return max(self.flows.step_minutes // self.settlement.step_minutes, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +78,7 @@ class Snapshot:
     episode: IntArray
     """Episode of every violation, shape (violations,)."""
     lasted_h: FloatArray
+    """How long every episode has lasted, this power flow included, shape (violations,)."""
     passive_kw: float
     """Drawn by the grid's own loads less its own generation."""
 
@@ -57,11 +90,8 @@ class Feeder:
         grid: Plain arrays of the grid.
         power_flow: The solver.
         limits: What must hold.
-        bus: Bus of every prosumer, shape (n,).
-        passive: The grid's own loads and generators that stay; generators as negative power.
-        settlement: Clock of the settlement periods.
-        rate: Clock of the power flows: its step is a divisor or a multiple of the settlement's.
-        reactive_share: kvar per kW of inflexible load.
+        site: Who is where.
+        rates: How often is solved.
         slack_vm_pu: Voltage of the grid above by power flow; None leaves the grid file's.
     """
 
@@ -70,23 +100,17 @@ class Feeder:
         grid: Grid,
         power_flow: PowerFlow,
         limits: Limits,
-        bus: IntArray,
-        passive: tuple[tuple[Connection, float], ...],
-        settlement: Clock,
-        rate: Clock,
-        reactive_share: float,
+        site: Connections,
+        rates: Rates,
         slack_vm_pu: FloatArray | None = None,
     ) -> None:
         self.grid = grid
         self.limits = limits
-        self.bus = bus
-        self.rate = rate
-        self.episodes = EpisodeTracker(rate.step_minutes)
+        self.site = site
+        self.rates = rates
+        self.episodes = Episodes(grid.elements, rates.flows.step_minutes)
+        self._first_tick: list[int] = []  # of every episode
         self._power_flow = power_flow
-        self._passive = passive
-        self._per_period = max(settlement.step_minutes // rate.step_minutes, 1)
-        self._every = max(rate.step_minutes // settlement.step_minutes, 1)
-        self._reactive_share = reactive_share
         self._slack = slack_vm_pu
         self._buses = len(grid.buses.name)
 
@@ -102,9 +126,9 @@ class Feeder:
         Raises:
             AuditError: if the grid above does not deliver what is drawn plus what is lost.
         """
-        if period.index % self._every:
+        if period.index % self.rates.every:
             return []
-        first = period.index * self._per_period // self._every
+        first = period.index * self.rates.per_period // self.rates.every
         return [
             self._snapshot(tick, power, reactive)
             for tick, power, reactive in self._power_by_tick(first, period, dispatch, load_kwh, fleet)
@@ -116,32 +140,41 @@ class Feeder:
         """Number, active and reactive power of the prosumers [kW, kvar] for each power flow of the period."""
         net_kw = dispatch.net_kwh / period.hours
         load_kw = load_kwh / period.hours
-        if self._per_period == 1:
-            yield first, net_kw, load_kw * self._reactive_share
+        if self.rates.per_period == 1:
+            yield first, net_kw, load_kw * self.site.reactive_share
             return
-        deviation = fleet.within_period_kw(period, dispatch.device_kwh, self._per_period)
-        load_deviation = fleet.within_period_kw(period, dispatch.device_kwh, self._per_period, only=("load",))
-        for step in range(self._per_period):
-            reactive = (load_kw + load_deviation[step]) * self._reactive_share
+        deviation = fleet.within_period_kw(period, dispatch.device_kwh, self.rates.per_period)
+        load_deviation = fleet.within_period_kw(
+            period, dispatch.device_kwh, self.rates.per_period, only=("load",)
+        )
+        for step in range(self.rates.per_period):
+            reactive = (load_kw + load_deviation[step]) * self.site.reactive_share
             yield first + step, net_kw + deviation[step], reactive
 
     def _snapshot(self, tick: int, active_kw: FloatArray, reactive_kvar: FloatArray) -> Snapshot:
-        p_kw = np.bincount(self.bus, active_kw, self._buses)
-        q_kvar = np.bincount(self.bus, reactive_kvar, self._buses)
+        p_kw = sum_by(self.site.bus, active_kw, self._buses)
+        q_kvar = sum_by(self.site.bus, reactive_kvar, self._buses)
         passive_kw = 0.0
-        for connection, sign in self._passive:
-            power = sign * connection.active_kw.power_kw(tick, tick + 1)[0]
-            passive_kw += float(power.sum())
-            p_kw += np.bincount(connection.bus, power, self._buses)
-            if connection.reactive_kvar is not None:
-                reactive = sign * connection.reactive_kvar.power_kw(tick, tick + 1)[0]
-                q_kvar += np.bincount(connection.bus, reactive, self._buses)
+        for passive in self.site.passive:
+            active = passive.sign * passive.active_kw.power_kw(tick, tick + 1)[0]
+            reactive = passive.sign * passive.reactive_kvar.power_kw(tick, tick + 1)[0]
+            passive_kw += float(active.sum())
+            p_kw += sum_by(passive.bus, active, self._buses)
+            q_kvar += sum_by(passive.bus, reactive, self._buses)
         slack = None if self._slack is None else float(self._slack[tick])
         flow = self._power_flow.solve(p_kw, q_kvar, slack)
         self._balanced(tick, flow, float(p_kw.sum()))
         violations = find(flow, self.limits, self.grid.elements)
-        episode, lasted_h = self.episodes.step(tick, violations)
+        episode = self.episodes.add(violations)
+        lasted_h = self._lasted_h(tick, episode)
         return Snapshot(tick, p_kw, q_kvar, flow, violations, episode, lasted_h, passive_kw)
+
+    def _lasted_h(self, tick: int, episode: IntArray) -> FloatArray:
+        """How long each episode has lasted, this power flow included [h]."""
+        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
+        self._first_tick += [tick] * begun
+        first = np.array([self._first_tick[number] for number in episode], dtype=float)
+        return (tick + 1 - first) * self.rates.flows.hours
 
     def _balanced(self, tick: int, flow: Flow, drawn_kw: float) -> None:
         if not flow.converged:

@@ -1,5 +1,5 @@
-"""The mean field: what the market has made public, of the last period and of the same hour a day ago. Of fixed
-size, however many trade."""
+"""The mean field: what the market has made public, of the last period and of the same hour a day ago. Of
+fixed size, however many trade."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRICES = np.array([unit == "EUR/kWh" for _, unit in PUBLIC_FIELDS])
 
 
 def mean_field_fields() -> tuple[Field, ...]:
-    """Names of the mean field: `last_price` ... of the last period, `yesterday.last_price` ... of this hour."""
+    """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before."""
     infinite = float("inf")
     latest = [
         Field(name, unit, -infinite, infinite, f"Public information of the last period: {name}.")

@@ -108,7 +108,7 @@ class _Board:
         self.public = session.public()
         self.open_kwh = np.maximum(open_kwh, 0.0)
         self._prices = gate.prices
-        self.shouts = board(self.public, trades_before, _resting_side(session, quote))
+        self.shouts = board(self.public, trades_before)
         n = gate.bidder.fleet.prosumers
         limit = gate.bids.limit_price_eur_per_kwh[rows]
         self._reservation = _best(orders, limit, self.open_kwh, n)
@@ -141,13 +141,3 @@ def _best(orders: Orders, price: FloatArray, open_kwh: FloatArray, prosumers: in
         rows = (orders.side == side) & (open_kwh > 0.0)
         better.at(best[:, column], orders.owner[rows], price[rows])
     return best
-
-
-def _resting_side(session: Session, quote: FloatArray) -> int:
-    """Side of the order that rested at the last trade: the one whose quote is nearer to the price."""
-    trades = session.trades()
-    if not len(trades):
-        return BUY
-    price = trades.price_eur_per_kwh[-1]
-    bid, ask = quote[trades.buy_row[-1]], quote[trades.sell_row[-1]]
-    return BUY if abs(price - bid) <= abs(price - ask) else SELL

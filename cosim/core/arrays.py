@@ -1,6 +1,8 @@
-"""Names for the array types used in signatures; shapes are given in the docstrings."""
+"""Names for the array types used in signatures (shapes are given in the docstrings), and sums by index."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,3 +10,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+
+def sum_by(index: IntArray, values: FloatArray, count: int) -> FloatArray:
+    """Sums of `values` that share an index, shape (count,)."""
+    # numpy's stubs know bincount's counts alone, not its weighted sums
+    return cast(FloatArray, np.bincount(index, weights=values, minlength=count))

@@ -32,6 +32,10 @@ class Request:
     config: Config
     prosumer: IntArray
     """Owners, one per device, shape (devices,)."""
+    member: IntArray
+    """Position of every owner among those that parameters are drawn for, shape (devices,)."""
+    members: int
+    """How many parameters are drawn for, so that a prosumer keeps its draws when others own none."""
     streams: Streams
     """Randomness of this request: parameters that are drawn use it by field name."""
 
@@ -163,4 +167,4 @@ def _occurrence(owner: IntArray) -> IntArray:
 def _drawn(request: Request, name: str) -> FloatArray:
     """One parameter of a request's devices; a boolean becomes 0 or 1."""
     setting: Any = getattr(request.config, name)
-    return draw.sample(setting, request.streams.generator(name), len(request.prosumer))
+    return draw.sample(setting, request.streams.generator(name), request.members)[request.member]

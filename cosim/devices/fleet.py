@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, sum_by
 from cosim.core.clock import Period
 from cosim.devices.base import Device, Ranges, Request, Site, State
 from cosim.devices.registry import load
@@ -62,7 +62,7 @@ class Fleet:
         """Sum over each prosumer's devices, shape (prosumers,)."""
         total = np.zeros(self.prosumers)
         for name, energy in device_kwh.items():
-            total += np.bincount(self.kinds[name].prosumer, energy, self.prosumers)
+            total += sum_by(self.kinds[name].prosumer, energy, self.prosumers)
         return total
 
     def stored_kwh(self, state: FleetState) -> FloatArray:
@@ -71,7 +71,7 @@ class Fleet:
         for name, device in self.kinds.items():
             stored = device.stored_kwh(state[name])
             if stored is not None:
-                total += np.bincount(device.prosumer, stored, self.prosumers)
+                total += sum_by(device.prosumer, stored, self.prosumers)
         return total
 
     def within_period_kw(
@@ -96,5 +96,5 @@ class Fleet:
             deviation = device.within_period_kw(period, device_kwh[name])
             if deviation is not None:
                 for tick in range(ticks):
-                    total[tick] += np.bincount(device.prosumer, deviation[tick], self.prosumers)
+                    total[tick] += sum_by(device.prosumer, deviation[tick], self.prosumers)
         return total

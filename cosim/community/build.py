@@ -1,0 +1,220 @@
+"""From a scenario to a community, room by room: each room turns its own settings into its objects, this
+module hands them to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import acos, tan
+from pathlib import Path
+
+import numpy as np
+
+from cosim.bidding.bidder import Bidder
+from cosim.bidding.fields import name_of, slots
+from cosim.bidding.observation import Observer
+from cosim.community.community import Community, Market, Members
+from cosim.community.counterfactual import Counterfactual
+from cosim.community.deciders import Deciders, Fields, group_of
+from cosim.community.feeder import Connections, Feeder, Passive, Rates
+from cosim.community.public_memory import PublicMemory, mean_field_fields
+from cosim.community.sources import load_series, pv_series
+from cosim.core.arrays import BoolArray, FloatArray
+from cosim.core.clock import Clock
+from cosim.core.records import Series
+from cosim.core.streams import Streams
+from cosim.devices.base import Request, Site
+from cosim.devices.fleet import Fleet
+from cosim.errors import ScenarioError
+from cosim.market import mechanism
+from cosim.network import limits, solver
+from cosim.network.grid import Grid, load_grid
+from cosim.policies.contract import Policy, Spec
+from cosim.policies.registry import create
+from cosim.profiles.passive import passive_generators, passive_loads
+from cosim.scenario.placement import Placement, place
+from cosim.scenario.population import Ownership, Population, populate
+from cosim.scenario.schema import Scenario
+from cosim.settlement.tariffs import TariffBook
+
+NAME = "community"
+"""Name of the community of a scenario that describes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """The clocks of a run."""
+
+    settlement: Clock
+    flows: Clock
+    """Of the power flows."""
+    ticks: Clock
+    """Of the series: the finer of the two."""
+
+
+def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: str = NAME) -> Community:
+    """The community that a scenario describes.
+
+    Args:
+        scenario: Its settings.
+        clock: Settlement periods of the run.
+        streams: Randomness of the run.
+        name: Name in tables.
+
+    Raises:
+        InputError: if grid, profiles, prices or places cannot be used; every problem of the room is in it.
+    """
+    own = streams.within(name)
+    rates = _clocks(scenario, clock)
+    population = populate(scenario, own)
+    grid = load_grid(scenario.network, scenario.base)
+    placement, problems = place(scenario, grid, own)
+    if problems:
+        raise ScenarioError(problems)
+    fleet = _fleet(population, rates, own, scenario.base)
+    bidder = Bidder(fleet, scenario.market.bidding)
+    observer = Observer(fleet)
+    fields = _fields(fleet, bidder, observer, clock)
+    tariffs = TariffBook(scenario.tariffs, clock, population.tariffs, scenario.base)
+    prices = tariffs.prices(0)
+    middle = 0.5 * float(np.mean(prices.low_eur_per_kwh + prices.high_eur_per_kwh))
+    return Community(
+        name=name,
+        clock=clock,
+        members=Members(population.names, population.groups, placement.bus),
+        fleet=fleet,
+        bidder=bidder,
+        observer=observer,
+        deciders=_deciders(scenario, population, fields, name),
+        market=Market(
+            mechanism.create(scenario.market), scenario.market.rounds, own.generator("market", "arrivals")
+        ),
+        tariffs=tariffs,
+        feeder=_feeder(scenario, grid, placement, rates),
+        counterfactual=Counterfactual(
+            fleet, observer, _fields(fleet, Bidder(fleet, "reservation"), observer, clock)
+        ),
+        memory=PublicMemory(clock.periods_per_day, middle),
+    )
+
+
+def _clocks(scenario: Scenario, clock: Clock) -> _Rates:
+    """The clocks of settlement, power flow and series."""
+    step = scenario.network.step or clock.step_minutes
+    minutes = clock.periods * clock.step_minutes
+    flows = replace(clock, step_minutes=step, periods=-(-minutes // step))
+    return _Rates(clock, flows, flows if step < clock.step_minutes else clock)
+
+
+def _fleet(population: Population, rates: _Rates, streams: Streams, folder: Path) -> Fleet:
+    """All devices of the population."""
+    series: dict[str, Series] = {}
+    for kind, read in (("load", load_series), ("pv", pv_series)):
+        owned = _owned(population, kind)
+        if owned:
+            series[kind] = read(owned, rates.ticks, folder)
+    per_period = rates.settlement.step_minutes // rates.ticks.step_minutes
+    site = Site(rates.settlement, streams, per_period, series)
+    requests = {
+        kind: [
+            Request(item.config, item.prosumer, item.member, item.members, item.streams.within(kind))
+            for item in _owned(population, kind)
+        ]
+        for kind in population.devices
+    }
+    return Fleet.build(requests, site, len(population.names))
+
+
+def _owned(population: Population, kind: str) -> list[Ownership]:
+    """Ownerships of a kind that have an owner at all."""
+    return [item for item in population.devices.get(kind, ()) if len(item.prosumer)]
+
+
+def _fields(fleet: Fleet, bidder: Bidder, observer: Observer, clock: Clock) -> Fields:
+    """Fields of the community, and which prosumer has which."""
+    return Fields(
+        observation=observer.fields,
+        mean_field=mean_field_fields(),
+        action=bidder.fields,
+        has_observation=_owners(fleet, [field.name for field in observer.fields]),
+        has_action=_owners(fleet, [field.name for field in bidder.fields]),
+        parameters=_parameters(fleet),
+        period_hours=clock.hours,
+    )
+
+
+def _owners(fleet: Fleet, names: Sequence[str]) -> BoolArray:
+    """For each field whether a prosumer has it: those without a device in their name belong to all."""
+    has = np.ones((fleet.prosumers, len(names)), dtype=bool)
+    for device in fleet.kinds.values():
+        for slot in range(slots(device)):
+            prefix = name_of(device.kind, slot, "")
+            owner = np.zeros(fleet.prosumers, dtype=bool)
+            owner[device.prosumer[device.slot == slot]] = True
+            for column, name in enumerate(names):
+                if name.startswith(prefix):
+                    has[:, column] = owner
+    return has
+
+
+def _parameters(fleet: Fleet) -> dict[str, FloatArray]:
+    """Device parameters by name (`battery.capacity_kwh`), zero where a prosumer has none, shape (n,)."""
+    found: dict[str, FloatArray] = {}
+    for device in fleet.kinds.values():
+        for slot in range(slots(device)):
+            rows = device.slot == slot
+            for name, column in device.columns.items():
+                values = np.zeros(fleet.prosumers)
+                values[device.prosumer[rows]] = column[rows]
+                values.flags.writeable = False
+                found[name_of(device.kind, slot, name)] = values
+    return found
+
+
+def _deciders(scenario: Scenario, population: Population, fields: Fields, community: str) -> Deciders:
+    """One policy object for each label that somebody uses."""
+    labels = np.array(population.policies)
+    groups = []
+    for label in dict.fromkeys(population.policies):
+        use = scenario.policies[label]
+        make = partial(_policy, use.kind, scenario.seed, f"{community}/{label}", use.values())
+        groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
+    return Deciders(groups, len(labels), len(fields.action))
+
+
+def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spec: Spec, n: int) -> Policy:
+    return create(kind, spec, n, seed, label=label, **parameters)
+
+
+def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates) -> Feeder:
+    """The grid with everybody on it."""
+    config = scenario.network
+    site = Connections(
+        bus=placement.bus,
+        reactive_share=tan(acos(config.load_power_factor)),
+        passive=_passive(grid, placement, rates.flows),
+    )
+    return Feeder(
+        grid,
+        solver.create(grid, config),
+        limits.resolve(grid, config.limits),
+        site,
+        Rates(rates.settlement, rates.flows),
+        None,
+    )
+
+
+def _passive(grid: Grid, placement: Placement, flows: Clock) -> tuple[Passive, ...]:
+    """The grid's own loads and generators that stay."""
+    found = []
+    for injections, rows, read, sign in (
+        (grid.loads, placement.passive_loads, passive_loads, 1.0),
+        (grid.generators, placement.passive_generators, passive_generators, -1.0),
+    ):
+        if len(rows):
+            active, reactive = read(
+                list(injections.profile[rows]), injections.p_kw[rows], injections.q_kvar[rows], flows
+            )
+            found.append(Passive(injections.bus[rows], active, reactive, sign))
+    return tuple(found)

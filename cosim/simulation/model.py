@@ -1,0 +1,107 @@
+"""The Mesa model. `step` reads as the phases of a settlement period; what a phase does is in the community."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import mesa
+import numpy as np
+
+from cosim.agents import MarketOperator, NetworkOperator, Prosumer
+from cosim.community.build import build_community
+from cosim.community.community import Community
+from cosim.core.clock import Clock
+from cosim.core.streams import Streams
+from cosim.scenario.schema import Scenario
+
+PHASES = ("observe", "decide", "trade", "plan", "network", "commit", "settle", "learn")
+"""Phases of a period whose seconds are counted; the run adds `setup` and `record`."""
+
+
+class Simulation(mesa.Model):
+    """Communities of prosumers, stepped through settlement periods.
+
+    The model owns its time: `index` counts the periods done, `clock` says when they are.
+
+    Args:
+        scenario: What is simulated.
+        prosumers: Classes of single prosumers by name, to override their decision.
+        communities: Built already, for example with a grid or policies of your own; else from the scenario.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        prosumers: Mapping[str, type[Prosumer]] | None = None,
+        communities: Sequence[Community] | None = None,
+    ) -> None:
+        super().__init__(rng=np.random.default_rng(scenario.seed))
+        self.scenario = scenario
+        self.clock: Clock = scenario.horizon.clock()
+        self.streams = Streams(scenario.seed)
+        self.index = 0
+        self.seconds = dict.fromkeys(PHASES, 0.0)
+        """Time spent in each phase [s]."""
+        self.communities: tuple[Community, ...] = tuple(
+            [build_community(scenario, self.clock, self.streams)] if communities is None else communities
+        )
+        classes = dict(prosumers or {})
+        for community in self.communities:
+            self._populate(community, classes)
+        if classes:
+            raise ValueError(f"there is no prosumer {', '.join(sorted(classes))}")
+        self.market_operators = self.agents_by_type[MarketOperator]
+        self.network_operators = self.agents_by_type[NetworkOperator]
+
+    def _populate(self, community: Community, classes: dict[str, type[Prosumer]]) -> None:
+        """The agents of a community; takes the classes that it uses out of `classes`."""
+        for position, name in enumerate(community.members.names):
+            classes.pop(name, Prosumer)(self, community, position)
+        MarketOperator(self, community)
+        NetworkOperator(self, community)
+
+    def step(self) -> None:
+        """One settlement period."""
+        with self._phase("observe"):
+            for community in self.communities:
+                community.observe(self.index)
+        with self._phase("decide"):
+            for community in self.communities:
+                community.decide()
+        with self._phase("trade"):
+            self.market_operators.do("clear")
+        with self._phase("plan"):
+            for community in self.communities:
+                community.plan()
+        with self._phase("network"):
+            self.network_operators.do("check")
+        with self._phase("commit"):
+            for community in self.communities:
+                community.commit()
+        with self._phase("settle"):
+            for community in self.communities:
+                community.settle()
+        with self._phase("learn"):
+            for community in self.communities:
+                community.learn()
+        self.index += 1
+
+    def finish(self) -> None:
+        """After the last period: learners learn from it, episodes of violations end."""
+        for community in self.communities:
+            community.deciders.finish()
+
+    @property
+    def done(self) -> bool:
+        """Whether all periods are simulated."""
+        return self.index >= self.clock.periods
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
