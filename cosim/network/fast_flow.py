@@ -20,10 +20,10 @@ from power_grid_model import (
 )
 from power_grid_model.errors import IterationDiverge, PowerGridBatchError, SparseMatrixError
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.records import Flow
 from cosim.network.grid import NO_BRANCH, Grid
-from cosim.network.solver import Intake, check_slack, diverged
+from cosim.network.solver import Intake, check_slack, diverged, idle_loading
 
 _SHORT_CIRCUIT_VA = 1e20
 """Makes the source's own impedance vanish beside the grid's: the slack voltage is held to rounding."""
@@ -48,7 +48,7 @@ class FastFlow:
         self._model = PowerGridModel(components)
         self._load = _update_of(components, ComponentType.sym_load)
         self._source = _update_of(components, ComponentType.source)
-        self._base_slack = components[ComponentType.source]["u_ref"].copy()
+        self._base_slack: FloatArray = components[ComponentType.source]["u_ref"].copy()
         if slack_vm_pu is not None:
             self._base_slack[:] = check_slack(slack_vm_pu)
         self._slack_now: float | None = np.nan  # none of these was handed over yet
@@ -113,11 +113,11 @@ class FastFlow:
     def _slack_of(self, slack_vm_pu: FloatArray | float | None, instants: int) -> FloatArray:
         """Slack voltage of every source, shape (1 or instants, sources)."""
         if slack_vm_pu is None:
-            return self._base_slack[np.newaxis]
-        values = np.broadcast_to(np.asarray(slack_vm_pu, dtype=float), instants)
+            return self._base_slack.reshape(1, -1)
+        values = np.full(instants, slack_vm_pu, dtype=np.float64)
         for value in values:
             check_slack(float(value))
-        return values[:, np.newaxis]
+        return values.reshape(-1, 1)
 
     def _failed(self) -> frozenset[int]:
         """Rows of the last batch that did not converge.
@@ -141,11 +141,10 @@ class _Readout:
         self._grid = grid
         self._fed = None if grid.buses.fed.all() else grid.buses.fed
         self._node = np.where(grid.buses.fed, grid.buses.node, 0)
-        self._from, self._to, self._line, self._trafo = _percent_per_ampere(grid)
-        line_ends = grid.buses.fed[grid.lines.from_bus] | grid.buses.fed[grid.lines.to_bus]
-        trafo_ends = grid.buses.fed[grid.transformers.hv_bus] | grid.buses.fed[grid.transformers.lv_bus]
-        self._lines = _Rows(grid.lines.branch, line_ends)
-        self._trafos = _Rows(grid.transformers.branch, trafo_ends)
+        self._from, self._to = _percent_per_ampere(grid)
+        idle_lines, idle_trafos = idle_loading(grid)
+        self._lines = _Rows(grid.lines.branch, idle_lines)
+        self._trafos = _Rows(grid.transformers.branch, idle_trafos)
         circuit = grid.circuit
         self._shunt_node = circuit.shunt_node
         self._shunt_kw = circuit.shunt_mw * 1e3
@@ -171,16 +170,13 @@ class _Readout:
 
 
 class _Rows:
-    """Loadings of lines or transformers out of those of all branches.
+    """Loadings of lines or transformers out of those of all branches."""
 
-    One that is out of service carries nothing: 0 percent, as pandapower has it, if its ends are fed at all.
-    """
-
-    def __init__(self, branch: IntArray, fed: BoolArray) -> None:
+    def __init__(self, branch: IntArray, idle: FloatArray) -> None:
         self._branch = np.where(branch == NO_BRANCH, 0, branch)
         self._off = branch == NO_BRANCH
         self._complete = not self._off.any()
-        self._value_off = np.where(fed, 0.0, np.nan)[self._off]
+        self._value_off = idle[self._off]
 
     def of(self, loading: FloatArray) -> FloatArray:
         """Loading of every row [percent]."""

@@ -80,9 +80,9 @@ def _power_mva(key: str, table: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
         p = shaft / (column(table, "efficiency_percent", 100.0) / 100.0) * scaling
         return p, p * np.tan(np.arccos(column(table, "cos_phi", 1.0)))
     if key.startswith("asymmetric"):
-        p = sum(column(table, f"p_{phase}_mw", 0.0) for phase in "abc")
-        q = sum(column(table, f"q_{phase}_mvar", 0.0) for phase in "abc")
-        return np.asarray(p) * scaling, np.asarray(q) * scaling
+        phases_mw = np.array([column(table, f"p_{phase}_mw", 0.0) for phase in "abc"])
+        phases_mvar = np.array([column(table, f"q_{phase}_mvar", 0.0) for phase in "abc"])
+        return phases_mw.sum(axis=0) * scaling, phases_mvar.sum(axis=0) * scaling
     return column(table, "p_mw", 0.0) * scaling, column(table, "q_mvar", 0.0) * scaling
 
 

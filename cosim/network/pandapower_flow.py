@@ -11,7 +11,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.core.records import Flow
 from cosim.network.grid import Grid
-from cosim.network.solver import Intake, check_slack, diverged
+from cosim.network.solver import Intake, check_slack, diverged, idle_loading
 
 
 class PandapowerFlow:
@@ -41,6 +41,7 @@ class PandapowerFlow:
             self._base_slack[:] = check_slack(slack_vm_pu)
         self._options = REFERENCE_OPTIONS | {"numba": True}
         self._intake = Intake(grid)
+        self._idle_lines, self._idle_trafos = idle_loading(grid)
 
     def _add_loads(self) -> None:
         """One load at every bus that is fed."""
@@ -96,9 +97,15 @@ class PandapowerFlow:
         return Flow(
             converged=True,
             vm_pu=net.res_bus["vm_pu"].to_numpy(dtype=float, copy=True),
-            line_loading_percent=net.res_line["loading_percent"].to_numpy(dtype=float, copy=True),
-            trafo_loading_percent=net.res_trafo["loading_percent"].to_numpy(dtype=float, copy=True),
+            line_loading_percent=_filled(net.res_line, self._idle_lines),
+            trafo_loading_percent=_filled(net.res_trafo, self._idle_trafos),
             slack_kw=1e3 * float(np.nansum(net.res_ext_grid["p_mw"])),
             losses_kw=1e3 * losses_mw,
             iterations=int(net._ppc["iterations"]),
         )
+
+
+def _filled(results: Any, idle: FloatArray) -> FloatArray:
+    """The loading of a result table, with that of what is out of service."""
+    loading = results["loading_percent"].to_numpy(dtype=float)
+    return np.where(np.isnan(idle), loading, idle)

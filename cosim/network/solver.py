@@ -11,7 +11,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.core.records import Flow
 from cosim.network.config import NetworkConfig
-from cosim.network.grid import Grid
+from cosim.network.grid import NO_BRANCH, Grid
 
 
 @runtime_checkable
@@ -65,6 +65,19 @@ def diverged(grid: Grid) -> Flow:
     )
 
 
+def idle_loading(grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """Loading of lines and of transformers that are out of service, or open at both ends [percent].
+
+    It is 0 where one of their buses is fed, else NaN; NaN, too, for those in service, whose loading is to be
+    computed. (pandapower gives NaN or 0 for a line that is open, depending on how.)
+    """
+    fed = grid.buses.fed
+    line, trafo = grid.lines, grid.transformers
+    off_line = (line.branch == NO_BRANCH) & (fed[line.from_bus] | fed[line.to_bus])
+    off_trafo = (trafo.branch == NO_BRANCH) & (fed[trafo.hv_bus] | fed[trafo.lv_bus])
+    return np.where(off_line, 0.0, np.nan), np.where(off_trafo, 0.0, np.nan)
+
+
 class Intake:
     """Checks the power at buses and adds it up by node of the circuit."""
 
@@ -95,9 +108,10 @@ class Intake:
         if not self._all_fed and np.any(power[..., ~self._fed]):
             raise ValueError("power is drawn at a bus that no source feeds")
         if power.ndim == 1:
-            return np.bincount(self._node, weights=power, minlength=self._nodes)
+            summed = np.bincount(self._node, weights=power, minlength=self._nodes)
+            return summed.astype(np.float64, copy=False)
         rows = np.zeros((len(power), self._nodes))
-        np.add.at(rows, (slice(None), self._node), power)
+        np.add.at(rows.T, self._node, power.T)
         return rows
 
 

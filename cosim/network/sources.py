@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from cosim.errors import NetworkError, Problem
@@ -48,11 +51,26 @@ def _simbench(code: str) -> Any:
 def _pandapower(name: str) -> Any:
     from pandapower import networks
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _fixed_chance():
         # pandapower's grids that come as files are read with pandas calls that will change
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         return getattr(networks, name)()
+
+
+@contextlib.contextmanager
+def _fixed_chance() -> Iterator[None]:
+    """Within it, Python's global generator starts from one seed; afterwards it is as it was.
+
+    pandapower draws the cable types and branches of Kerber's grids from it: without a seed every call gives
+    another grid, and no run could be repeated.
+    """
+    state = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def _fill_voltage_shares(net: Any) -> None:
