@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from cosim.core.arrays import FloatArray
 from cosim.errors import OutputError
 from cosim.results.arrow import numbers
 from cosim.results.files import TEMPORARY, published
 from cosim.results.tables import DURATION, field
 
+Durations = dict[int, FloatArray]
 GROUP_ROWS = 131_072
 """A row group ends with the part that reaches this number of rows."""
 
@@ -29,7 +31,7 @@ def join(folder: Path, target: Path, schema: pa.Schema) -> list[Path]:
         OutputError: if a part cannot be read or the table not be written; parts stay then.
     """
     written = [target]
-    lasting: np.ndarray | None = None
+    lasting: Durations | None = None
     if target.stem == "violations":
         lasting = _durations(folder)
         schema = schema.append(field(DURATION, "UTC")).with_metadata(schema.metadata)
@@ -60,13 +62,13 @@ def read_part(path: Path) -> pa.Table:
         raise OutputError(f"{path} cannot be read: {error}") from error
 
 
-def _groups(folder: Path, schema: pa.Schema, lasting: np.ndarray | None) -> Iterator[pa.Table]:
+def _groups(folder: Path, schema: pa.Schema, lasting: Durations | None) -> Iterator[pa.Table]:
     """Row groups: as many whole parts as it takes."""
     gathered: list[pa.Table] = []
     for path in parts(folder):
         rows = read_part(path)
         if lasting is not None:
-            duration = lasting[rows["episode"].to_numpy()]
+            duration = _looked_up(lasting, rows)
             rows = rows.append_column(schema.field(DURATION.name), numbers(duration, pa.float64()))
         gathered.append(rows)
         if sum(map(len, gathered)) >= GROUP_ROWS:
@@ -80,17 +82,32 @@ def _together(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def _durations(folder: Path) -> np.ndarray:
-    """Hours that each episode lasts [h], by its number: the longest that any of its rows has seen."""
-    lasting = np.zeros(0)
+def _durations(folder: Path) -> Durations:
+    """Hours that each episode lasts [h]: the longest that any of its rows has seen. By community (its code),
+    then by the episode's number."""
+    lasting: Durations = {}
     for path in parts(folder):
         rows = read_part(path)
-        if len(rows):
-            episode = rows["episode"].to_numpy()
-            missing = int(episode.max()) + 1 - len(lasting)
-            lasting = np.pad(lasting, (0, max(0, missing)))
-            np.maximum.at(lasting, episode, rows["lasted_h"].to_numpy())
+        owner = rows["community"].combine_chunks().indices.to_numpy()
+        episode, lasted = rows["episode"].to_numpy(), rows["lasted_h"].to_numpy()
+        for community in np.unique(owner).tolist():
+            mine = owner == community
+            known = lasting.get(community, np.zeros(0))
+            missing = int(episode[mine].max()) + 1 - len(known)
+            known = np.pad(known, (0, max(0, missing)))
+            np.maximum.at(known, episode[mine], lasted[mine])
+            lasting[community] = known
     return lasting
+
+
+def _looked_up(lasting: Durations, rows: pa.Table) -> FloatArray:
+    owner = rows["community"].combine_chunks().indices.to_numpy()
+    episode = rows["episode"].to_numpy()
+    found = np.zeros(len(rows))
+    for community in np.unique(owner).tolist():
+        mine = owner == community
+        found[mine] = lasting[community][episode[mine]]
+    return found
 
 
 def _write_parquet(groups: Iterator[pa.Table], target: Path, schema: pa.Schema) -> None:

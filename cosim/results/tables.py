@@ -298,7 +298,12 @@ VIOLATIONS = Table(
         Column("value", "pu or percent", "What was found; NaN for `diverged`."),
         Column("limit", "pu or percent", "The limit that it breaks."),
         Column("excess", "pu or percent", "How far beyond, positive."),
-        Column("episode", "", "Number of the episode: one element, without a break.", "int64"),
+        Column(
+            "episode",
+            "",
+            "Number of the episode in its community: one element and kind, without a break; counts up.",
+            "int64",
+        ),
         Column("lasted_h", "h", "How long the episode has lasted, this power flow included."),
     ),
     network_rate=True,

@@ -1,0 +1,290 @@
+"""Indicators of a run, gathered period by period so that memory does not grow with its length. It takes the
+same columns as the tables do, and needs nothing else of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.analysis.broken import BrokenLimits
+from cosim.core.arrays import FloatArray
+from cosim.core.clock import Clock
+
+SUMS = (
+    "load_kwh",
+    "generation_kwh",
+    "curtailed_kwh",
+    "storage_kwh",
+    "net_kwh",
+    "import_kwh",
+    "export_kwh",
+    "p2p_kwh",
+    "internal_kwh",
+    "trades",
+    "cost_eur",
+    "counterfactual_cost_eur",
+    "counterfactual_import_kwh",
+    "counterfactual_export_kwh",
+    "surplus_eur",
+    "optimal_surplus_eur",
+    "passive_kwh",
+    "slack_kwh",
+    "losses_kwh",
+)
+"""Columns of `steps` that are summed over the run."""
+
+PER_PROSUMER = (
+    "load_kwh",
+    "generation_kwh",
+    "net_kwh",
+    "bought_kwh",
+    "sold_kwh",
+    "import_kwh",
+    "export_kwh",
+    "trade_cost_eur",
+    "cost_eur",
+    "counterfactual_cost_eur",
+)
+"""Columns of `prosumers` that are summed over the run."""
+
+
+@dataclass
+class _Community:
+    """What is gathered of one community."""
+
+    prosumers: int
+    sums: dict[str, float] = field(default_factory=dict)
+    p2p_eur: float = 0.0
+    highest: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Name -> greatest value and its period."""
+    residuals: dict[str, float] = field(default_factory=dict)
+    periods: int = 0
+    diverged: int = 0
+    totals: dict[str, FloatArray] = field(default_factory=dict)
+
+    def raise_to(self, name: str, value: float, period: int) -> None:
+        """Remember the greatest value and when it was first reached."""
+        if value > self.highest.get(name, (-np.inf, 0))[0]:
+            self.highest[name] = (value, period)
+
+
+class Indicators:
+    """Gathers the indicators of one run.
+
+    Args:
+        clock: Settlement periods.
+        prosumers: Number of prosumers, by community, in the order of the communities.
+        network_clock: Instants of the power flow, if they differ from the settlement periods.
+    """
+
+    def __init__(
+        self, clock: Clock, prosumers: Mapping[str, int], *, network_clock: Clock | None = None
+    ) -> None:
+        self._clock = clock
+        self._names = list(prosumers)
+        self._communities = [_Community(count) for count in prosumers.values()]
+        self._broken = BrokenLimits(network_clock or clock, self._names)
+
+    def add(self, table: str, period: int, columns: Mapping[str, Any], community: int = 0) -> None:
+        """Take the rows of `steps`, `prosumers` or `violations`; other tables are passed over.
+
+        Args:
+            table: Name of the table.
+            period: Number of the period (of the power flow, for violations).
+            columns: Column name -> number or array, as for the recorder.
+            community: Index of the community.
+        """
+        if table == "steps":
+            self._add_steps(self._communities[community], period, columns)
+        elif table == "prosumers":
+            self._add_prosumers(self._communities[community], columns)
+        elif table == "violations":
+            self._broken.add(period, columns, community)
+
+    def _add_steps(self, part: _Community, period: int, columns: Mapping[str, Any]) -> None:
+        sums = part.sums
+        for name in SUMS:
+            value = columns.get(name)
+            if value is not None and not isnan(value):  # as the losses of a diverged flow are
+                sums[name] = sums.get(name, 0.0) + float(value)
+        if columns["p2p_kwh"] > 0:
+            part.p2p_eur += float(columns["p2p_kwh"] * columns["mean_price"])
+        net = (columns["import_kwh"] - columns["export_kwh"]) / self._clock.hours
+        part.raise_to("import_kw", float(net), period)
+        part.raise_to("export_kw", -float(net), period)
+        if "slack_kwh" in columns:
+            part.raise_to("slack_kw", float(columns["slack_kwh"]) / self._clock.hours, period)
+        for name in ("energy_residual", "money_residual"):
+            if name in columns:
+                part.residuals[name] = max(part.residuals.get(name, 0.0), float(columns[name]))
+        part.periods += 1
+        part.diverged += not columns["converged"]
+
+    def _add_prosumers(self, part: _Community, columns: Mapping[str, Any]) -> None:
+        for name, values in columns.items():
+            if name in part.totals:
+                part.totals[name] += values
+            elif name in PER_PROSUMER or (name.endswith("_kwh") and name != "stored_kwh"):
+                part.totals[name] = np.array(values, dtype=float)
+
+    def prosumer_totals(self, community: int = 0) -> dict[str, FloatArray]:
+        """Each prosumer over the whole run: column name -> shape (n,)."""
+        return self._communities[community].totals
+
+    def summary(
+        self,
+        *,
+        seconds: Mapping[str, float] | None = None,
+        money: Mapping[str, Any] | None = None,
+        run: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The indicators of the whole run, as plain numbers; None where one does not exist.
+
+        Args:
+            seconds: Wall-clock time by phase [s].
+            money: The money table as plain numbers: `parties`, `rows`, `gain_eur`, `transfer_eur`, `notes`.
+            run: What identifies the run: name, seed, horizon, network.
+        """
+        every = _together(self._communities)
+        found: dict[str, Any] = {"run": dict(run or {}), **self._figures(every)}
+        found["violations"] = self._broken.summary()
+        if len(self._communities) > 1:
+            found["communities"] = {
+                name: self._figures(part) for name, part in zip(self._names, self._communities, strict=True)
+            }
+        found["money"] = dict(money or {})
+        found["speed"] = _speed(every.periods, dict(seconds or {}))
+        return found
+
+    def _figures(self, part: _Community) -> dict[str, Any]:
+        return {
+            "periods": part.periods,
+            "prosumers": part.prosumers,
+            "cost": _cost(part),
+            "trade": _trade(part),
+            "energy": _energy(part),
+            "peaks": self._peaks(part),
+            "network": _network(part),
+            "audit": dict(part.residuals),
+        }
+
+    def _peaks(self, part: _Community) -> dict[str, Any]:
+        """Greatest power drawn from and fed into the utility's grid, and when."""
+        found: dict[str, Any] = {}
+        for name, (value, period) in part.highest.items():
+            when = str(self._clock.utc[period]) + "Z"
+            found[name] = {"value": max(value, 0.0), "time": when, "period": period}
+        return found
+
+
+def _together(parts: Sequence[_Community]) -> _Community:
+    """All communities as one. The peak of them all together is not known afterwards: so there is none."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = _Community(sum(part.prosumers for part in parts))
+    for part in parts:
+        for name, value in part.sums.items():
+            whole.sums[name] = whole.sums.get(name, 0.0) + value
+        for name, value in part.residuals.items():
+            whole.residuals[name] = max(whole.residuals.get(name, 0.0), value)
+        whole.p2p_eur += part.p2p_eur
+        whole.diverged += part.diverged
+        whole.periods = max(whole.periods, part.periods)
+        for name, values in part.totals.items():
+            joined = whole.totals.get(name, np.empty(0))
+            whole.totals[name] = np.concatenate((joined, values))
+    return whole
+
+
+def _cost(part: _Community) -> dict[str, Any]:
+    """Bills against the utility alone; who is worse off."""
+    actual = part.sums.get("cost_eur", 0.0)
+    alone = part.sums.get("counterfactual_cost_eur", 0.0)
+    found: dict[str, Any] = {
+        "cost_eur": actual,
+        "utility_only_eur": alone,
+        "saving_eur": alone - actual,
+        "saving_percent": _ratio(100.0 * (alone - actual), abs(alone)),
+        "saving_per_prosumer_eur": _ratio(alone - actual, part.prosumers),
+    }
+    if "cost_eur" in part.totals:
+        saving = part.totals["counterfactual_cost_eur"] - part.totals["cost_eur"]
+        found["worse_off"] = int(np.count_nonzero(saving < _rounding(part.totals["cost_eur"])))
+        found["saving_median_eur"] = float(np.median(saving)) if len(saving) else None
+        found["saving_lowest_eur"] = float(saving.min()) if len(saving) else None
+        found["saving_highest_eur"] = float(saving.max()) if len(saving) else None
+    return found
+
+
+def _rounding(cost: FloatArray) -> NDArray[np.float64]:
+    """A saving above this is not a loss: bills that differ by rounding alone are equal."""
+    return -1e-9 * np.maximum(1.0, np.abs(cost))
+
+
+def _trade(part: _Community) -> dict[str, Any]:
+    """Volume, price and efficiency of the trade between prosumers."""
+    volume = part.sums.get("p2p_kwh", 0.0)
+    return {
+        "p2p_kwh": volume,
+        "mean_price_eur_per_kwh": _ratio(part.p2p_eur, volume),
+        "trades": int(part.sums.get("trades", 0)),
+        "internal_kwh": part.sums.get("internal_kwh"),
+        "surplus_eur": part.sums.get("surplus_eur"),
+        "optimal_surplus_eur": part.sums.get("optimal_surplus_eur"),
+        "allocative_efficiency": _ratio(part.sums.get("surplus_eur"), part.sums.get("optimal_surplus_eur")),
+    }
+
+
+def _energy(part: _Community) -> dict[str, Any]:
+    """Self-sufficiency: share of the consumption that the community did not buy from the utility.
+    Self-consumption: share of its production that it did not feed in. Trades count as the community's own.
+    (Definitions of Luthander et al. 2015, Applied Energy 142:80, for the community as a whole.)"""
+    sums = part.sums
+    load, generation = sums.get("load_kwh", 0.0), sums.get("generation_kwh", 0.0)
+    found: dict[str, Any] = {
+        "load_kwh": load,
+        "generation_kwh": generation,
+        "curtailed_kwh": sums.get("curtailed_kwh"),
+        "import_kwh": sums.get("import_kwh", 0.0),
+        "export_kwh": sums.get("export_kwh", 0.0),
+        "self_sufficiency": _share_kept(load, sums.get("import_kwh")),
+        "self_consumption": _share_kept(generation, sums.get("export_kwh")),
+        "utility_only_self_sufficiency": _share_kept(load, sums.get("counterfactual_import_kwh")),
+        "utility_only_self_consumption": _share_kept(generation, sums.get("counterfactual_export_kwh")),
+        "load_per_prosumer_kwh": _ratio(load, part.prosumers),
+    }
+    return found
+
+
+def _network(part: _Community) -> dict[str, Any]:
+    """Energy at the slack, losses, and power flows that failed."""
+    through = part.sums.get("slack_kwh")
+    losses = part.sums.get("losses_kwh")
+    drawn = part.sums.get("net_kwh", 0.0) + part.sums.get("passive_kwh", 0.0)
+    return {
+        "slack_kwh": through,
+        "passive_kwh": part.sums.get("passive_kwh"),
+        "losses_kwh": losses,
+        "losses_percent": None if losses is None else _ratio(100.0 * losses, abs(drawn)),
+        "diverged_periods": part.diverged,
+    }
+
+
+def _share_kept(whole: float, lost: float | None) -> float | None:
+    return None if lost is None or whole <= 0 else max(0.0, 1.0 - lost / whole)
+
+
+def _ratio(value: float | None, base: float | None) -> float | None:
+    if value is None or not base:
+        return None
+    return value / base
+
+
+def _speed(periods: int, seconds: dict[str, float]) -> dict[str, Any]:
+    total = sum(seconds.values())
+    return {"seconds": seconds, "seconds_total": total, "steps_per_s": _ratio(periods, total)}

@@ -1,0 +1,251 @@
+"""Results in the terminal: summaries, violations and comparisons as rich tables. Wording and layout only;
+figures come from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_KINDS = {
+    "undervoltage": ("Undervoltage", "pu", 4),
+    "overvoltage": ("Overvoltage", "pu", 4),
+    "line_overload": ("Line overload", "%", 1),
+    "transformer_overload": ("Transformer overload", "%", 1),
+    "diverged": ("Power flow without solution", "", 0),
+}
+"""Kind of violation -> words, unit, decimals."""
+
+
+def number(value: float | None, decimals: int = 1, unit: str = "", *, sign: bool = False) -> str:
+    """A number for people: thousands separated, a dash for what does not exist."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the one that differs from itself
+        return "-"
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    if text.lstrip("+-").strip("0.,") == "":
+        text = text.lstrip("+-")
+    return f"{text} {unit}" if unit else text
+
+
+def percent(share: float | None, decimals: int = 1) -> str:
+    """A share of one as percent."""
+    return number(None if share is None else 100.0 * share, decimals, "%")
+
+
+def summary(found: Mapping[str, Any]) -> RenderableType:
+    """The end of a run: key figures, broken limits, money, seconds by phase."""
+    from rich.console import Group
+
+    parts: list[RenderableType] = [_key_figures(found), "", limits(found["violations"])]
+    if found.get("money", {}).get("parties"):
+        parts += ["", money(found["money"])]
+    if found.get("speed", {}).get("seconds"):
+        parts += ["", phases(found["speed"])]
+    return Group(*parts)
+
+
+def _plain_table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _text(value: str) -> RenderableType:
+    """Names are shown as they are: square brackets in them are no markup."""
+    from rich.text import Text
+
+    return Text(value)
+
+
+def _key_figures(found: Mapping[str, Any]) -> Table:
+    cost, trade, energy = found["cost"], found["trade"], found["energy"]
+    name = found.get("run", {}).get("name", "")
+    table = _plain_table("")
+    table.title = _text(f"{name}: {found['prosumers']} prosumers, {found['periods']} periods".lstrip(": "))  # type: ignore[assignment]  # rich takes Text too
+    table.show_header = False
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.add_row(
+        "Bills of all prosumers",
+        number(cost["cost_eur"], 2, "EUR"),
+        f"{number(cost['utility_only_eur'], 2, 'EUR')} with the utility alone",
+    )
+    table.add_row(
+        "Saving",
+        number(cost["saving_eur"], 2, "EUR"),
+        f"{number(cost['saving_percent'], 1, '%')}; {cost.get('worse_off', '-')} worse off",
+    )
+    table.add_row(
+        "Traded between prosumers",
+        number(trade["p2p_kwh"], 1, "kWh"),
+        f"{trade['trades']:,} trades at {number(trade['mean_price_eur_per_kwh'], 4, 'EUR/kWh')} on average",
+    )
+    table.add_row(
+        "Allocative efficiency",
+        percent(trade["allocative_efficiency"]),
+        "surplus against the call-auction optimum of the same orders",
+    )
+    table.add_row("Self-sufficiency", percent(energy["self_sufficiency"]), _alone(energy, "self_sufficiency"))
+    table.add_row("Self-consumption", percent(energy["self_consumption"]), _alone(energy, "self_consumption"))
+    table.add_row(
+        "Consumption",
+        number(energy["load_kwh"], 1, "kWh"),
+        f"{number(energy['load_per_prosumer_kwh'], 1, 'kWh')} a prosumer",
+    )
+    table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
+    for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
+        if key in found["peaks"]:
+            peak = found["peaks"][key]
+            table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"], found))
+    return table
+
+
+def _alone(energy: Mapping[str, Any], name: str) -> str:
+    share = energy.get(f"utility_only_{name}")
+    return "" if share is None else f"{percent(share)} with the utility alone"
+
+
+def _losses(found: Mapping[str, Any]) -> str:
+    network = found["network"]
+    share = number(network["losses_percent"], 1, "% of the energy drawn")
+    diverged = network["diverged_periods"]
+    return f"{share}; {diverged} periods without a power flow" if diverged else share
+
+
+def _moment(time: str, found: Mapping[str, Any]) -> str:
+    """A UTC time in the scenario's zone."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    zone = found.get("run", {}).get("horizon", {}).get("zone", "UTC")
+    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def limits(violations: Mapping[str, Any]) -> RenderableType:
+    """Broken limits by kind with the worst element."""
+    if not violations["count"]:
+        return "No network limit was broken."
+    table = _plain_table(f"Network limits broken in {number(violations['hours'], 2, 'hours')}")
+    for name in ("Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When (UTC)"):
+        table.add_column(
+            name, justify="right" if name in ("Hours", "Episodes", "Elements", "Value", "Limit") else "left"
+        )
+    for kind, found in violations["kinds"].items():
+        words, unit, decimals = _KINDS.get(kind, (kind, "", 3))
+        worst = found["worst"]
+        table.add_row(
+            words,
+            number(found["hours"], 2),
+            str(found["episodes"]),
+            str(found["elements"]),
+            _text(worst["name"]),
+            number(worst["value"], decimals, unit),
+            number(worst["limit"], decimals, unit),
+            worst["time"][:16].replace("T", " "),
+        )
+    return table
+
+
+def money(found: Mapping[str, Any]) -> RenderableType:
+    """The money table: what each party pays, in the run and with the utility alone; gains and transfers."""
+    from rich.console import Group
+
+    table = _plain_table("Who pays (EUR; negative: receives)")
+    table.add_column("Party")
+    for name in ("this run", "utility alone", "change"):
+        table.add_column(name, justify="right")
+    for party, row in found["parties"].items():
+        table.add_row(
+            party,
+            number(row["cost_eur"], 2),
+            number(row["utility_only_eur"], 2),
+            number(row["change_eur"], 2, sign=True),
+        )
+    parts: list[RenderableType] = [table]
+    gain, transfer = found.get("gain_eur"), found.get("transfer_eur")
+    if gain is not None and transfer is not None:
+        parts.append(
+            f"Saving of the prosumers {number(found['saving_eur'], 2, 'EUR')} = "
+            f"gain {number(sum(gain.values()), 2)} + transfers {number(sum(transfer.values()), 2)} "
+            f"({', '.join(f'{party} {number(value, 2)}' for party, value in transfer.items())})"
+        )
+    parts += [_text(f"Note: {note}") for note in found.get("notes", ())]
+    return Group(*parts)
+
+
+def phases(speed: Mapping[str, Any]) -> RenderableType:
+    """Seconds by phase, one line."""
+    total = speed["seconds_total"]
+    each = ", ".join(f"{name} {number(value, 2)}" for name, value in speed["seconds"].items())
+    return f"{number(total, 2)} s, {number(speed['steps_per_s'], 0)} steps/s ({each})"
+
+
+def frame(
+    rows: pd.DataFrame, title: str, *, decimals: Mapping[str, int] | None = None, most: int = 50
+) -> RenderableType:
+    """Any frame as a table: numbers to the right, times to the minute, at most `most` rows."""
+    from rich.console import Group
+
+    table = _plain_table(title)
+    numeric = {name: rows[name].dtype.kind in "if" for name in rows.columns}
+    for name in rows.columns:
+        table.add_column(str(name).replace("_", " "), justify="right" if numeric[name] else "left")
+    for values in rows.head(most).itertuples(index=False):
+        table.add_row(
+            *(
+                _cell(value, (decimals or {}).get(str(name), 2))
+                for name, value in zip(rows.columns, values, strict=True)
+            )
+        )
+    if len(rows) > most:
+        return Group(table, f"... and {len(rows) - most} more")
+    return table
+
+
+def _cell(value: Any, decimals: int) -> RenderableType:
+    if isinstance(value, float):
+        return number(value, decimals)
+    if hasattr(value, "strftime"):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return _text(str(value))
+
+
+VIOLATION_DECIMALS = {"value": 4, "limit": 3, "excess": 4, "severity": 3}
+"""Decimals of the columns of violations."""
+
+
+def comparison(table: pd.DataFrame, labels: Sequence[str], notes: Sequence[str]) -> RenderableType:
+    """Runs side by side, with the change against the first; what makes them hard to compare below."""
+    from rich.console import Group
+
+    shown = _plain_table("")
+    shown.add_column("")
+    shown.add_column("", style="dim")
+    for label in labels:
+        shown.add_column(label, justify="right")
+        if label != labels[0]:
+            shown.add_column("change", justify="right")
+    for row in table.to_dict("records"):
+        cells: list[RenderableType] = [str(row["indicator"]), str(row["unit"])]
+        decimals = _decimals(str(row["unit"]))
+        for label in labels:
+            cells.append(number(row[label], decimals))
+            if label != labels[0]:
+                cells.append(_change(row[f"{label}: change"], row[f"{label}: change_percent"], decimals))
+        shown.add_row(*cells)
+    return Group(shown, *(_text(f"Careful: {note}") for note in notes))
+
+
+def _decimals(unit: str) -> int:
+    return {"EUR/kWh": 4, "EUR": 2, "": 0, "h": 2}.get(unit, 1)
+
+
+def _change(change: float, share: float, decimals: int) -> str:
+    text = number(change, decimals, sign=True)
+    return f"{text} ({number(share, 1, sign=True)} %)" if share == share else text  # noqa: PLR0124 - NaN
