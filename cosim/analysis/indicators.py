@@ -16,7 +16,7 @@ from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
 
 SUMS = (
-    "load_kwh",
+    "consumption_kwh",
     "generation_kwh",
     "curtailed_kwh",
     "storage_kwh",
@@ -39,7 +39,7 @@ SUMS = (
 """Columns of `steps` that are summed over the run."""
 
 PER_PROSUMER = (
-    "load_kwh",
+    "consumption_kwh",
     "generation_kwh",
     "net_kwh",
     "bought_kwh",
@@ -245,9 +245,9 @@ def _energy(part: _Community) -> dict[str, Any]:
     Self-consumption: share of its production that it did not feed in. Trades count as the community's own.
     (Definitions of Luthander et al. 2015, Applied Energy 142:80, for the community as a whole.)"""
     sums = part.sums
-    load, generation = sums.get("load_kwh", 0.0), sums.get("generation_kwh", 0.0)
+    load, generation = sums.get("consumption_kwh", 0.0), sums.get("generation_kwh", 0.0)
     found: dict[str, Any] = {
-        "load_kwh": load,
+        "consumption_kwh": load,
         "generation_kwh": generation,
         "curtailed_kwh": sums.get("curtailed_kwh"),
         "import_kwh": sums.get("import_kwh", 0.0),
@@ -256,7 +256,7 @@ def _energy(part: _Community) -> dict[str, Any]:
         "self_consumption": _share_kept(generation, sums.get("export_kwh")),
         "utility_only_self_sufficiency": _share_kept(load, sums.get("counterfactual_import_kwh")),
         "utility_only_self_consumption": _share_kept(generation, sums.get("counterfactual_export_kwh")),
-        "load_per_prosumer_kwh": _ratio(load, part.prosumers),
+        "consumption_per_prosumer_kwh": _ratio(load, part.prosumers),
     }
     return found
 

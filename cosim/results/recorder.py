@@ -167,7 +167,7 @@ class _TableWriter:
         self._folder = folder
         self._every = every
         self._columns = table.recorded(detail)
-        self.schema = table.schema(detail, str(clock.zone))
+        self.schema = table.schema(detail, str(clock.zone), ticks.hours * every)
         counts = [part.rows(table) for part in members]
         busiest = sum(counts) or sum(len(part.prosumers) for part in members)
         self._slots = max(1, min(SLOTS, PART_ROWS // max(busiest, 1)))

@@ -77,12 +77,23 @@ class Table:
                 found.append(replace(column, name=f"{column.name}_max", about="Highest.", aggregate="max"))
         return tuple(found)
 
-    def schema(self, detail: Detail, zone: str) -> pa.Schema:
-        """The Arrow schema, with unit and explanation in each field's metadata."""
+    def schema(self, detail: Detail, zone: str, hours: float) -> pa.Schema:
+        """The Arrow schema, with unit and explanation in each field's metadata.
+
+        Args:
+            detail: How finely the table is recorded.
+            zone: Name of the time zone in which times are shown.
+            hours: What one row covers [h].
+        """
         fields = [field(column, zone) for column in (*self.keys, *self.recorded(detail))]
         return pa.schema(
             fields,
-            metadata={"cosim_table": self.name, "cosim_format": str(FORMAT), "cosim_detail": detail},
+            metadata={
+                "cosim_table": self.name,
+                "cosim_format": str(FORMAT),
+                "cosim_detail": detail,
+                "cosim_hours": str(hours),
+            },
         )
 
 
@@ -130,7 +141,7 @@ STEPS = Table(
     "Totals of each community in each period.",
     "community",
     (
-        _kwh("load_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
+        _kwh("consumption_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
         _kwh("generation_kwh", "Produced by all prosumers, after curtailment, positive."),
         _kwh("curtailed_kwh", "What generators could have produced beyond that.", optional=True),
         _kwh("storage_kwh", "Charged into batteries less discharged, at their terminals.", optional=True),
@@ -215,7 +226,7 @@ PROSUMERS = Table(
     "What each prosumer used, traded and paid. Each kind of device adds a column KIND_kwh, drawn positive.",
     "prosumer",
     (
-        _kwh("load_kwh", "Consumption: inflexible load and vehicles."),
+        _kwh("consumption_kwh", "Consumption: inflexible load and vehicles."),
         _kwh("generation_kwh", "Produced, after curtailment, positive."),
         _kwh("net_kwh", "Metered, drawn positive: `bought - sold + import - export`."),
         _kwh("bought_kwh", "Bought from other prosumers."),
@@ -304,11 +315,10 @@ VIOLATIONS = Table(
             "Number of the episode in its community: one element and kind, without a break; counts up.",
             "int64",
         ),
-        Column("lasted_h", "h", "How long the episode has lasted, this power flow included."),
     ),
     network_rate=True,
 )
-DURATION = Column("duration_h", "h", "How long the whole episode lasts.")
+DURATION = Column("duration_h", "h", "How long the limit is seen broken in the whole episode.")
 """Added to `violations` at the end of a run, when it is known."""
 
 TABLES: dict[str, Table] = {
