@@ -163,3 +163,14 @@ def _split(path: str) -> Location:
         elif part:
             parts.append(part)
     return tuple(parts)
+
+
+def load_scenario(
+    path: str | Path,
+    overrides: Sequence[tuple[str, Any]] = (),
+    *,
+    seed: int | None = None,
+    days: float | None = None,
+) -> Scenario:
+    """The scenario of a file, for use from Python; arguments and errors as of `load`."""
+    return load(path, overrides, seed=seed, days=days).scenario

@@ -78,7 +78,7 @@ def _loads_to_take(grid: Grid, streams: Streams) -> IntArray:
 
 
 def _at(grid: Grid, names: tuple[str, ...], path: str, problems: list[Problem]) -> IntArray:
-    """Rows of named buses; a problem, at its place in the list, for each that does not exist or is not fed."""
+    """Rows of named buses; a problem, at its place in the list, for each that is not there or not fed."""
     rows, _ = find_buses(grid, names)
     for index, name in enumerate(names):
         at = f"{path}[{index}]"

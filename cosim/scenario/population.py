@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosim.core.arrays import BoolArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.config import Config
+from cosim.core.draw import sample
 from cosim.core.streams import Streams
 from cosim.scenario.groups import Group
 from cosim.scenario.schema import Scenario
@@ -48,6 +49,12 @@ class Population:
     def count(self, kind: str) -> int:
         """How many devices of a kind there are."""
         return sum(len(ownership.prosumer) for ownership in self.devices.get(kind, ()))
+
+
+def drawn(ownership: Ownership, kind: str, name: str) -> FloatArray:
+    """Values of a setting for all members of an ownership, as the devices have them, shape (members,)."""
+    rng = ownership.streams.within(kind).generator(name)
+    return sample(getattr(ownership.config, name), rng, ownership.members)
 
 
 def populate(scenario: Scenario, streams: Streams) -> Population:

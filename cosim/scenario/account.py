@@ -1,0 +1,171 @@
+"""The short account of a scenario that `cosim check` prints: facts in words, and what looks implausible.
+How it is laid out is the command line's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.profiles.account import HOUSEHOLD_KWH, account, sampled
+from cosim.scenario.check import Facts
+from cosim.scenario.horizon import duration_text
+from cosim.scenario.population import Population, drawn
+
+_SECONDS_START = 2.0
+_SECONDS_STEP = 2.0e-3
+_SECONDS_PROSUMER_STEP = 8.0e-6
+_MEGABYTES_START = 420.0
+_MEGABYTES_PROSUMER = 0.06
+"""Measured on 2 cores with rule-based policies; see docs/performance.md."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Rows of label and text, and warnings."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def account_of(facts: Facts) -> Account:
+    """What a scenario amounts to, in words."""
+    scenario, clock = facts.scenario, facts.clock
+    rows = [
+        (
+            "horizon",
+            f"{scenario.horizon.start:%Y-%m-%d %H:%M} {scenario.horizon.zone}, "
+            f"{duration_text(scenario.horizon.duration)}, "
+            f"{clock.periods:,} steps of {clock.step_minutes} min",
+        ),
+        ("prosumers", _prosumers(facts)),
+        ("devices", _devices(facts.population)),
+        ("policies", _policies(facts)),
+        ("grid", _grid(facts)),
+        ("passive", _passive(facts)),
+        *((f"limit: {kind.replace('_', ' ')}", words) for kind, words in facts.limits.sources.items()),
+        *_households(facts),
+        ("expected", _expected(facts)),
+    ]
+    return Account(scenario.name, tuple(row for row in rows if row[1]), (*facts.notes, *_warnings(facts)))
+
+
+def _prosumers(facts: Facts) -> str:
+    groups = ", ".join(f"{group.count:,} {group.name}" for group in facts.scenario.groups)
+    changed = len(facts.scenario.prosumers)
+    return f"{len(facts.population.names):,} ({groups})" + (
+        f", {changed} with settings of their own" if changed else ""
+    )
+
+
+def _devices(population: Population) -> str:
+    """Count of each kind, with the total of its first setting that has an amount (kWp, kWh, kW)."""
+    parts = []
+    for kind, ownerships in population.devices.items():
+        count = population.count(kind)
+        if kind == "load" or not count:
+            continue
+        name, unit = _size_of(kind, population)
+        text = f"{count:,} {kind}"
+        if name:
+            total = sum(float(drawn(item, kind, name)[item.member].sum()) for item in ownerships)
+            text += f" ({total:,.0f} {unit})"
+        parts.append(text)
+    return ", ".join(parts) or "none beside the loads"
+
+
+def _size_of(kind: str, population: Population) -> tuple[str, str]:
+    """The setting that says how large a device is, and its unit."""
+    for name, setting in type(population.devices[kind][0].config).model_fields.items():
+        unit = (
+            (setting.json_schema_extra or {}).get("unit")
+            if isinstance(setting.json_schema_extra, dict)
+            else None
+        )
+        if unit in ("kWp", "kWh", "kW"):
+            return name, str(unit)
+    return "", ""
+
+
+def _policies(facts: Facts) -> str:
+    labels = facts.population.policies
+    return ", ".join(
+        f"{facts.scenario.policies[label].kind} for {labels.count(label):,}"
+        for label in dict.fromkeys(labels)
+    )
+
+
+def _grid(facts: Facts) -> str:
+    grid = facts.grid
+    kva = ", ".join(f"{value:g} kVA" for value in grid.transformers.sn_kva)
+    used = len(np.unique(facts.placement.bus))
+    return (
+        f"{grid.origin.name}: {len(grid.buses.name):,} buses ({used:,} with prosumers), "
+        f"{len(grid.lines.name):,} lines, {len(grid.transformers.name)} transformers"
+        + (f" ({kva})" if kva else "")
+    )
+
+
+def _passive(facts: Facts) -> str:
+    loads, generators = len(facts.placement.passive_loads), len(facts.placement.passive_generators)
+    if loads or generators:
+        return f"{loads} loads and {generators} generators of the grid file stay"
+    return (
+        f"none: the {len(facts.grid.loads)} loads of the grid file are left out"
+        if len(facts.grid.loads)
+        else ""
+    )
+
+
+def _annual(facts: Facts) -> FloatArray:
+    return np.concatenate([profiles.origin.annual_kwh[item.member] for item, profiles in facts.loads])
+
+
+def _households(facts: Facts) -> list[tuple[str, str]]:
+    """Energy, shapes and coincidence of all loads together."""
+    if not facts.loads:
+        return []
+    annual = _annual(facts)
+    distinct = sum(min(profiles.origin.distinct, len(item.prosumer)) for item, profiles in facts.loads)
+    names = dict.fromkeys(profiles.origin.name for _, profiles in facts.loads)
+    shapes = sum({id(item.profile): profiles.origin.shapes for item, profiles in facts.loads}.values())
+    power = np.concatenate([sampled(profiles)[:, item.member] for item, profiles in facts.loads], axis=1)
+    together, alone = float(power.sum(axis=1).max(initial=0.0)), float(power.max(axis=0, initial=0.0).sum())
+    return [
+        (
+            "load",
+            f"{annual.mean():,.0f} kWh a year per household "
+            f"(lowest {annual.min():,.0f}, highest {annual.max():,.0f})",
+        ),
+        ("profiles", "; ".join(names)),
+        ("shapes", f"{distinct:,} different load curves from {shapes} recorded shapes"),
+        ("coincidence", f"{together / alone:.2f} (peak of the sum {together:,.0f} kW)" if alone else ""),
+    ]
+
+
+def _warnings(facts: Facts) -> list[str]:
+    """What is implausible, once for each profile."""
+    found: dict[str, None] = {}
+    for _, profiles in facts.loads:
+        found |= dict.fromkeys(profiles.origin.notes)
+    if facts.loads:
+        annual = _annual(facts)
+        low, high = HOUSEHOLD_KWH
+        odd = int(((annual < low) | (annual > high)).sum())
+        if odd:
+            usual = f"{low:,.0f} to {high:,.0f} kWh a year"
+            found[f"{odd} of {len(annual)} loads are outside {usual}: is that meant?"] = None
+    for _, profiles in facts.pv:
+        found |= dict.fromkeys(account(profiles, production=True).warnings)
+    return list(found)
+
+
+def _expected(facts: Facts) -> str:
+    """Time and memory; rough, on a machine like the one on which the figures were measured."""
+    prosumers, steps = len(facts.population.names), facts.clock.periods
+    seconds = _SECONDS_START + steps * (_SECONDS_STEP + prosumers * _SECONDS_PROSUMER_STEP)
+    memory = _MEGABYTES_START + prosumers * _MEGABYTES_PROSUMER
+    time = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
+    return f"about {time} and {memory:,.0f} MB (rule-based policies, 2 cores)"
