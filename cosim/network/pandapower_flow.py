@@ -22,6 +22,10 @@ class PandapowerFlow:
         slack_vm_pu: Slack voltage unless a call says otherwise; None: as in the grid file.
         net: The pandapower net, if it is at hand; it is changed.
 
+    Attributes:
+        net: The net that is solved, with one load at every bus that is fed.
+        fed: Rows of these buses.
+
     Raises:
         NetworkError: if the origin can no longer be read.
     """
@@ -32,11 +36,11 @@ class PandapowerFlow:
         from cosim.network.sources import load_net
 
         self._grid = grid
-        self._net = load_net(grid.origin) if net is None else net
-        take_out_injections(self._net)
-        self._fed = np.flatnonzero(grid.buses.fed)
+        self.net = load_net(grid.origin) if net is None else net
+        take_out_injections(self.net)
+        self.fed = np.flatnonzero(grid.buses.fed)
         self._add_loads()
-        self._base_slack = self._net.ext_grid["vm_pu"].to_numpy(dtype=float, copy=True)
+        self._base_slack = self.net.ext_grid["vm_pu"].to_numpy(dtype=float, copy=True)
         if slack_vm_pu is not None:
             self._base_slack[:] = check_slack(slack_vm_pu)
         self._options = REFERENCE_OPTIONS | {"numba": True}
@@ -50,7 +54,7 @@ class PandapowerFlow:
         with warnings.catch_warnings():
             # pandapower fills its tables by pandas calls that will change
             warnings.simplefilter("ignore", FutureWarning)
-            pandapower.create_loads(self._net, buses=self._net.bus.index[self._fed], p_mw=0.0, q_mvar=0.0)
+            pandapower.create_loads(self.net, buses=self.net.bus.index[self.fed], p_mw=0.0, q_mvar=0.0)
 
     def solve(self, p_kw: FloatArray, q_kvar: FloatArray, slack_vm_pu: float | None = None) -> Flow:
         """See `PowerFlow.solve`."""
@@ -59,9 +63,9 @@ class PandapowerFlow:
 
         self._intake.by_node(p_kw)
         self._intake.by_node(q_kvar)
-        net = self._net
-        net.load["p_mw"] = np.asarray(p_kw, dtype=float)[self._fed] * 1e-3
-        net.load["q_mvar"] = np.asarray(q_kvar, dtype=float)[self._fed] * 1e-3
+        net = self.net
+        net.load["p_mw"] = np.asarray(p_kw, dtype=float)[self.fed] * 1e-3
+        net.load["q_mvar"] = np.asarray(q_kvar, dtype=float)[self.fed] * 1e-3
         net.ext_grid["vm_pu"] = self._base_slack if slack_vm_pu is None else check_slack(slack_vm_pu)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -82,7 +86,7 @@ class PandapowerFlow:
         return [self.solve(p, q, v) for p, q, v in zip(p_kw, q_kvar, slack, strict=True)]
 
     def _flow(self) -> Flow:
-        net = self._net
+        net = self.net
         losses_mw = sum(
             float(np.nansum(net[table][column]))
             for table, column in (

@@ -1,0 +1,1 @@
+"""What `cosim bench` runs: each module measures one part and returns plain rows."""
