@@ -50,7 +50,7 @@ PER_PROSUMER = (
     "cost_eur",
     "counterfactual_cost_eur",
 )
-"""Columns of `prosumers` that are summed over the run."""
+"""Columns of `prosumers` that are summed over the run, besides the energies of device kinds (KIND_kwh)."""
 
 
 @dataclass

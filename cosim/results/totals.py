@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from cosim.results.tables import TOTALS, Column, field, numpy_type
 def write_totals(
     folder: Path,
     members: Sequence[Members],
-    totals: Sequence[Mapping[str, Sequence[object]]],
+    totals: Sequence[Mapping[str, Iterable[Any]]],
     extra: Sequence[Column] = (),
 ) -> Path:
     """Write prosumer_totals.parquet.
@@ -60,7 +61,7 @@ def write_totals(
     return target
 
 
-def _derived(given: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
+def _derived(given: Mapping[str, Iterable[Any]]) -> dict[str, Iterable[Any]]:
     actual = np.asarray(given["cost_eur"], dtype=float)
     saving = np.asarray(given["counterfactual_cost_eur"], dtype=float) - actual
     # A bill that differs by rounding alone is not a worse one.
