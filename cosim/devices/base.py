@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from cosim.core.streams import Streams
 
 State = Mapping[str, FloatArray]
 """Columns of what changes from period to period, each of shape (devices,)."""
+
+
+Role = Literal["load", "generation", "storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Device(ABC):
     summary: ClassVar[str]
     """One line for `cosim list devices`."""
     Config: ClassVar[type[Config]]
+    role: ClassVar[Role]
+    """How its energy counts in totals."""
     flexible: ClassVar[bool] = False
     """True: a policy decides (a field `KIND.value` or `KIND.setpoint` of its action)."""
     observations: ClassVar[tuple[Field, ...]] = ()

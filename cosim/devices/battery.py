@@ -19,7 +19,7 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Site, State
+from cosim.devices.base import Device, Ranges, Role, Site, State
 from cosim.devices.storage import after, charge_limit_kwh, discharge_limit_kwh, within_window
 
 Efficiency = Annotated[AnyDraw, within(low=0.01, high=1.0)]
@@ -49,6 +49,7 @@ class Battery(Device):
 
     kind: ClassVar[str] = "battery"
     summary: ClassVar[str] = "battery with efficiencies, power limits and a state-of-charge window"
+    role: ClassVar[Role] = "storage"
     Config: ClassVar[type[Config]] = BatteryConfig
     flexible: ClassVar[bool] = True
     observations: ClassVar[tuple[Field, ...]] = (

@@ -24,7 +24,7 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Site, State
+from cosim.devices.base import Device, Ranges, Role, Site, State
 from cosim.devices.battery import Efficiency
 from cosim.devices.ev_trips import Trips
 from cosim.devices.storage import after, charge_limit_kwh, discharge_limit_kwh, within_window
@@ -69,6 +69,7 @@ class Ev(Device):
 
     kind: ClassVar[str] = "ev"
     summary: ClassVar[str] = "electric vehicle: arrival, departure, energy wanted, optional discharge"
+    role: ClassVar[Role] = "load"
     Config: ClassVar[type[Config]] = EvConfig
     flexible: ClassVar[bool] = True
     observations: ClassVar[tuple[Field, ...]] = (

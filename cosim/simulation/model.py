@@ -1,4 +1,4 @@
-"""The Mesa model. `step` reads as the phases of a settlement period; what a phase does is in the community."""
+"""The Mesa model: `step` reads as the phases of a settlement period; what they do is in the community."""
 
 from __future__ import annotations
 

@@ -1,0 +1,190 @@
+"""What is recorded of a period: from a community's turn to the columns of the tables. Units, meanings and
+types of the columns are the results room's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cosim.community.community import Community, Turn
+from cosim.community.feeder import Snapshot
+from cosim.core.arrays import FloatArray
+from cosim.devices.base import Role
+from cosim.market.surplus import call_auction_surplus, surplus
+from cosim.results.tables import Column
+
+Columns = dict[str, Any]
+
+
+def device_columns(community: Community) -> list[Column]:
+    """Columns that the device kinds of a community add to the prosumers' table."""
+    return [
+        Column(f"{kind}_kwh", "kWh", f"Drawn by devices of kind {kind}, giving is negative.")
+        for kind in community.fleet.kinds
+        if kind != "load"
+    ]
+
+
+def steps(community: Community) -> Columns:
+    """Totals of the period."""
+    turn = community.turn
+    dispatch, orders, clearing = turn.dispatch, turn.traded.orders, turn.traded.clearing
+    public = clearing.public
+    price = orders.price_eur_per_kwh
+    generation = -_total(community, "generation")
+    return {
+        "load_kwh": _total(community, "load"),
+        "generation_kwh": generation,
+        "curtailed_kwh": _possible_kwh(community) - generation,
+        "storage_kwh": _total(community, "storage"),
+        "net_kwh": float(dispatch.net_kwh.sum()),
+        "import_kwh": float(dispatch.import_kwh.sum()),
+        "export_kwh": float(dispatch.export_kwh.sum()),
+        "p2p_kwh": float(dispatch.bought_kwh.sum()),
+        "internal_kwh": 0.5 * float(clearing.internal_kwh.sum()),
+        "offered_kwh": public.volume_offered,
+        "asked_for_kwh": public.volume_asked_for,
+        "trades": public.trades,
+        "mean_price": public.mean_price,
+        "last_price": public.last_price,
+        "best_bid": public.best_bid,
+        "best_ask": public.best_ask,
+        "retail_price": float(turn.prices.retail_eur_per_kwh.mean()),
+        "feed_in_price": float(turn.prices.feed_in_eur_per_kwh.mean()),
+        "cost_eur": float(turn.bill.total_eur.sum()),
+        "counterfactual_cost_eur": float(turn.shadow_bill.total_eur.sum()),
+        "counterfactual_import_kwh": float(turn.shadow.import_kwh.sum()),
+        "counterfactual_export_kwh": float(turn.shadow.export_kwh.sum()),
+        "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, price),
+        "optimal_surplus_eur": call_auction_surplus(orders, price),
+        **_residuals(turn),
+        **_grid(turn.snapshots, community.feeder.rates.flows.hours),
+    }
+
+
+def prosumers(community: Community) -> Columns:
+    """What each prosumer used, traded and paid."""
+    turn = community.turn
+    dispatch = turn.dispatch
+    return {
+        "load_kwh": _by_role(community, "load"),
+        "generation_kwh": -_by_role(community, "generation"),
+        "net_kwh": dispatch.net_kwh,
+        "bought_kwh": dispatch.bought_kwh,
+        "sold_kwh": dispatch.sold_kwh,
+        "import_kwh": dispatch.import_kwh,
+        "export_kwh": dispatch.export_kwh,
+        "stored_kwh": community.fleet.stored_kwh(community.state),
+        "trade_cost_eur": dispatch.trade_cost_eur,
+        "cost_eur": turn.bill.total_eur,
+        "counterfactual_cost_eur": turn.shadow_bill.total_eur,
+        **{f"{kind}_kwh": community.by_prosumer(kind) for kind in community.fleet.kinds if kind != "load"},
+    }
+
+
+def trades(community: Community) -> Columns:
+    """Every trade of the period."""
+    orders, done = community.turn.traded.orders, community.turn.traded.clearing.trades
+    return {
+        "round": done.round,
+        "buyer": orders.owner[done.buy_row],
+        "seller": orders.owner[done.sell_row],
+        "quantity_kwh": done.quantity_kwh,
+        "price_eur_per_kwh": done.price_eur_per_kwh,
+    }
+
+
+def flow_tables(snapshot: Snapshot) -> Iterator[tuple[str, Columns]]:
+    """Rows of the tables that come at the power flow's rate."""
+    flow, broken = snapshot.flow, snapshot.violations
+    yield "buses", {"vm_pu": flow.vm_pu, "p_kw": snapshot.p_kw, "q_kvar": snapshot.q_kvar}
+    loading = np.concatenate([flow.line_loading_percent, flow.trafo_loading_percent])
+    yield "branches", {"loading_percent": loading}
+    if len(broken):
+        yield (
+            "violations",
+            {
+                "kind": broken.kind,
+                "element": broken.element,
+                "name": broken.name,
+                "value": broken.value,
+                "limit": broken.limit,
+                "excess": broken.excess,
+                "episode": snapshot.episode,
+                "lasted_h": snapshot.lasted_h,
+            },
+        )
+
+
+def losses_kwh(community: Community) -> float | None:
+    """Energy lost in the grid; None where no power flow of the period is known."""
+    snapshots = community.turn.snapshots
+    if not snapshots or not all(snapshot.flow.converged for snapshot in snapshots):
+        return None
+    return sum(snapshot.flow.losses_kw for snapshot in snapshots) * community.feeder.rates.flows.hours
+
+
+def _total(community: Community, role: Role) -> float:
+    dispatched = community.turn.dispatch.device_kwh
+    return sum(
+        float(dispatched[kind].sum()) for kind, device in community.fleet.kinds.items() if device.role == role
+    )
+
+
+def _by_role(community: Community, role: Role) -> FloatArray:
+    dispatched = community.turn.dispatch.device_kwh
+    kinds = [kind for kind, device in community.fleet.kinds.items() if device.role == role]
+    return community.fleet.total_by_prosumer({kind: dispatched[kind] for kind in kinds})
+
+
+def _possible_kwh(community: Community) -> float:
+    """What the generators could have produced [kWh]."""
+    ranges = community.turn.ranges
+    return -sum(
+        float(ranges[kind].low_kwh.sum())
+        for kind, device in community.fleet.kinds.items()
+        if device.role == "generation"
+    )
+
+
+def _residuals(turn: Turn) -> Columns:
+    """What the audits leave, relative: energy of every prosumer, money of all trades."""
+    dispatch = turn.dispatch
+    paired = dispatch.bought_kwh - dispatch.sold_kwh + dispatch.import_kwh - dispatch.export_kwh
+    scale = float(np.abs(dispatch.net_kwh).max(initial=1e-3))
+    paid = turn.bill.trade_eur
+    return {
+        "energy_residual": float(np.abs(dispatch.net_kwh - paired).max(initial=0.0)) / scale,
+        "money_residual": abs(float(paid.sum())) / max(float(np.abs(paid).sum()), 1e-3),
+    }
+
+
+def _grid(snapshots: list[Snapshot], hours: float) -> Columns:
+    """Totals of the power flows of the period; nothing but zero violations where there are none."""
+    found: Columns = {
+        "violations": sum(len(snapshot.violations) for snapshot in snapshots),
+        "converged": all(snapshot.flow.converged for snapshot in snapshots),
+    }
+    if not snapshots:
+        return found
+    flows = [snapshot.flow for snapshot in snapshots]
+    return found | {
+        "passive_kwh": sum(snapshot.passive_kw for snapshot in snapshots) * hours,
+        "slack_kwh": sum(flow.slack_kw for flow in flows) * hours,
+        "losses_kwh": sum(flow.losses_kw for flow in flows) * hours,
+        "vm_min_pu": min(_least(flow.vm_pu) for flow in flows),
+        "vm_max_pu": max(_most(flow.vm_pu) for flow in flows),
+        "line_loading_max_percent": max(_most(flow.line_loading_percent) for flow in flows),
+        "trafo_loading_max_percent": max(_most(flow.trafo_loading_percent) for flow in flows),
+    }
+
+
+def _least(values: FloatArray) -> float:
+    """Smallest value; NaN if all are, or there is none."""
+    return float(np.fmin.reduce(values, initial=np.nan))
+
+
+def _most(values: FloatArray) -> float:
+    return float(np.fmax.reduce(values, initial=np.nan))

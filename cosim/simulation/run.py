@@ -1,0 +1,207 @@
+"""A run from scenario to output folder: simulate, record, summarise. It knows neither the command line nor
+how anything is computed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cosim.agents import Prosumer
+from cosim.analysis.indicators import Indicators
+from cosim.community.community import Community
+from cosim.core.outputs import OutputsConfig
+from cosim.results import manifest as manifests
+from cosim.results.recorder import Members, Recorder
+from cosim.results.totals import write_totals
+from cosim.results.writer import RunFolder, make_folder
+from cosim.scenario.resolved import resolved_text
+from cosim.scenario.schema import Scenario
+from cosim.settlement.money import MoneyTable, combined
+from cosim.simulation import columns
+from cosim.simulation.model import Simulation
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Figures of a run that is going on."""
+
+    done: int
+    """Periods simulated."""
+    periods: int
+    p2p_kwh: float
+    """Traded between prosumers so far."""
+    saving_eur: float
+    """Saved against the utility alone so far."""
+    violations: int
+    """Broken limits so far, counted once an element and power flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run that is over."""
+
+    folder: Path
+    summary: dict[str, Any]
+    violations: int
+    files: list[Path] = field(default_factory=list)
+
+
+def run(
+    scenario: Scenario,
+    output: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    prosumers: Mapping[str, type[Prosumer]] | None = None,
+) -> Outcome:
+    """Simulate a scenario and write its output folder.
+
+    Args:
+        scenario: What is simulated.
+        output: The folder; None for outputs/NAME-YYYYmmdd-HHMMSS.
+        progress: Called after every period.
+        prosumers: Classes of single prosumers by name, to override their decision.
+
+    Raises:
+        InputError: if something of the scenario cannot be used, or the folder is not empty.
+        RunError: if an audit fails, a policy breaks its contract, or results cannot be written.
+    """
+    started = time.perf_counter()
+    simulation = Simulation(scenario, prosumers)
+    text = resolved_text(scenario)
+    setup = time.perf_counter() - started
+    clock = simulation.clock
+    manifest = manifests.begun(
+        scenario.name,
+        scenario.seed,
+        text,
+        horizon={
+            "start": clock.start.isoformat(),
+            "zone": str(clock.zone),
+            "step_minutes": clock.step_minutes,
+            "periods": clock.periods,
+        },
+        network=scenario.network.name,
+        tables=scenario.outputs.record.model_dump(),
+    )
+    with RunFolder(make_folder(scenario.name, output), manifest, text) as folder:
+        recording = Recording(simulation, folder.path, scenario.outputs)
+        folder.attach(recording.recorder)
+        while not simulation.done:
+            simulation.step()
+            recording.take()
+            if progress is not None:
+                progress(recording.progress())
+        simulation.finish()
+        seconds = {"setup": setup, **simulation.seconds, "record": recording.seconds}
+        summary = recording.summary(seconds)
+        totals = recording.write_totals(folder.path)
+        files = [totals, *folder.complete(summary, seconds=seconds, audit=summary["audit"])]
+    return Outcome(folder.path, summary, recording.violations, files)
+
+
+class Recording:
+    """Takes down what happens in a simulation, period by period.
+
+    Args:
+        simulation: The model.
+        folder: The run's folder.
+        outputs: What is recorded.
+    """
+
+    def __init__(self, simulation: Simulation, folder: Path, outputs: OutputsConfig) -> None:
+        self.simulation = simulation
+        self.seconds = 0.0
+        self.violations = 0
+        self._p2p_kwh = 0.0
+        self._saving_eur = 0.0
+        communities = simulation.communities
+        flows = communities[0].feeder.rates.flows
+        self._members = [_members(community) for community in communities]
+        self._extra = columns.device_columns(communities[0])
+        self.recorder = Recorder(
+            folder,
+            simulation.clock,
+            self._members,
+            outputs,
+            network_clock=flows,
+            extra={"prosumers": self._extra},
+        )
+        sizes = {community.name: len(community.members.names) for community in communities}
+        self._indicators = Indicators(simulation.clock, sizes, network_clock=flows)
+        self._money = [MoneyTable(count) for count in sizes.values()]
+
+    def take(self) -> None:
+        """Record the period that was just simulated."""
+        start = time.perf_counter()
+        for number, community in enumerate(self.simulation.communities):
+            self._take(number, community)
+        self.seconds += time.perf_counter() - start
+
+    def _take(self, number: int, community: Community) -> None:
+        turn = community.turn
+        index = turn.period.index
+        totals = columns.steps(community)
+        for table, rows in (
+            ("steps", totals),
+            ("prosumers", columns.prosumers(community)),
+            ("trades", columns.trades(community)),
+        ):
+            self._add(table, index, rows, number)
+        for snapshot in turn.snapshots:
+            for table, rows in columns.flow_tables(snapshot):
+                self._add(table, snapshot.tick, rows, number)
+        self._money[number].add(turn.bill, turn.shadow_bill, columns.losses_kwh(community))
+        self._p2p_kwh += totals["p2p_kwh"]
+        self._saving_eur += totals["counterfactual_cost_eur"] - totals["cost_eur"]
+        self.violations += totals["violations"]
+
+    def _add(self, table: str, index: int, rows: Mapping[str, Any], community: int) -> None:
+        self.recorder.add(table, index, rows, community)
+        self._indicators.add(table, index, rows, community)
+
+    def progress(self) -> Progress:
+        """Figures so far."""
+        return Progress(
+            self.simulation.index,
+            self.simulation.clock.periods,
+            self._p2p_kwh,
+            self._saving_eur,
+            self.violations,
+        )
+
+    def summary(self, seconds: Mapping[str, float]) -> dict[str, Any]:
+        """The indicators of the whole run."""
+        scenario = self.simulation.scenario
+        money = combined([table.money() for table in self._money])
+        return self._indicators.summary(
+            seconds=seconds,
+            money={**money.summary(), "rows": money.rows()},
+            run={"name": scenario.name, "seed": scenario.seed, "network": scenario.network.name},
+        )
+
+    def write_totals(self, folder: Path) -> Path:
+        """Write what each prosumer used, traded and paid in the whole run."""
+        totals = []
+        for number, community in enumerate(self.simulation.communities):
+            names = community.feeder.grid.buses.name[community.members.bus]
+            totals.append(
+                {
+                    "group": community.members.groups,
+                    "bus": [str(name) for name in names],
+                    **self._indicators.prosumer_totals(number),
+                }
+            )
+        return write_totals(folder, self._members, totals, self._extra)
+
+
+def _members(community: Community) -> Members:
+    elements = community.feeder.grid.elements
+    return Members(
+        community.name,
+        community.members.names,
+        [str(name) for name in elements.bus],
+        [str(name) for name in elements.line],
+        [str(name) for name in elements.trafo],
+    )
