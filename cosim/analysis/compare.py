@@ -31,7 +31,7 @@ FIGURES = (
     Figure("Traded between prosumers", "kWh", ("trade", "p2p_kwh")),
     Figure("Mean price of trades", "EUR/kWh", ("trade", "mean_price_eur_per_kwh")),
     Figure("Allocative efficiency", "percent", ("trade", "allocative_efficiency"), 100.0),
-    Figure("Consumption", "kWh", ("energy", "consumption_kwh")),
+    Figure("Consumption", "kWh", ("energy", "load_kwh")),
     Figure("Generation", "kWh", ("energy", "generation_kwh")),
     Figure("Self-sufficiency", "percent", ("energy", "self_sufficiency"), 100.0),
     Figure("Self-consumption", "percent", ("energy", "self_consumption"), 100.0),

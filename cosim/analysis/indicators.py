@@ -16,7 +16,7 @@ from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
 
 SUMS = (
-    "consumption_kwh",
+    "load_kwh",
     "generation_kwh",
     "curtailed_kwh",
     "storage_kwh",
@@ -39,7 +39,7 @@ SUMS = (
 """Columns of `steps` that are summed over the run."""
 
 PER_PROSUMER = (
-    "consumption_kwh",
+    "load_kwh",
     "generation_kwh",
     "net_kwh",
     "bought_kwh",
@@ -148,10 +148,10 @@ class Indicators:
         Args:
             seconds: Wall-clock time by phase [s].
             money: The money table as plain numbers: `parties`, `rows`, `gain_eur`, `transfer_eur`, `notes`.
-            run: What identifies the run: name, seed, horizon, network.
+            run: What identifies the run: name, seed, network.
         """
         every = _together(self._communities)
-        found: dict[str, Any] = {"run": dict(run or {}), **self._figures(every)}
+        found: dict[str, Any] = {"run": {"horizon": self._horizon(), **(run or {})}, **self._figures(every)}
         found["violations"] = self._broken.summary()
         if len(self._communities) > 1:
             found["communities"] = {
@@ -160,6 +160,15 @@ class Indicators:
         found["money"] = dict(money or {})
         found["speed"] = _speed(every.periods, dict(seconds or {}))
         return found
+
+    def _horizon(self) -> dict[str, Any]:
+        clock = self._clock
+        return {
+            "start": clock.start.isoformat(),
+            "zone": str(clock.zone),
+            "step_minutes": clock.step_minutes,
+            "periods": clock.periods,
+        }
 
     def _figures(self, part: _Community) -> dict[str, Any]:
         return {
@@ -245,9 +254,9 @@ def _energy(part: _Community) -> dict[str, Any]:
     Self-consumption: share of its production that it did not feed in. Trades count as the community's own.
     (Definitions of Luthander et al. 2015, Applied Energy 142:80, for the community as a whole.)"""
     sums = part.sums
-    load, generation = sums.get("consumption_kwh", 0.0), sums.get("generation_kwh", 0.0)
+    load, generation = sums.get("load_kwh", 0.0), sums.get("generation_kwh", 0.0)
     found: dict[str, Any] = {
-        "consumption_kwh": load,
+        "load_kwh": load,
         "generation_kwh": generation,
         "curtailed_kwh": sums.get("curtailed_kwh"),
         "import_kwh": sums.get("import_kwh", 0.0),
@@ -256,7 +265,7 @@ def _energy(part: _Community) -> dict[str, Any]:
         "self_consumption": _share_kept(generation, sums.get("export_kwh")),
         "utility_only_self_sufficiency": _share_kept(load, sums.get("counterfactual_import_kwh")),
         "utility_only_self_consumption": _share_kept(generation, sums.get("counterfactual_export_kwh")),
-        "consumption_per_prosumer_kwh": _ratio(load, part.prosumers),
+        "load_per_prosumer_kwh": _ratio(load, part.prosumers),
     }
     return found
 
@@ -286,5 +295,7 @@ def _ratio(value: float | None, base: float | None) -> float | None:
 
 
 def _speed(periods: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """Steps per second count what steps take, not what comes before the first one (`setup`)."""
     total = sum(seconds.values())
-    return {"seconds": seconds, "seconds_total": total, "steps_per_s": _ratio(periods, total)}
+    stepping = total - seconds.get("setup", 0.0)
+    return {"seconds": seconds, "seconds_total": total, "steps_per_s": _ratio(periods, stepping)}

@@ -79,7 +79,7 @@ def by_element(frame: pd.DataFrame, step_hours: float) -> pd.DataFrame:
 
     if frame.empty:
         return pd.DataFrame(columns=pd.Index(_ELEMENT_COLUMNS))
-    plain = _plain(frame, step_hours)
+    plain = _plain(frame)
     worst = plain.loc[_worst_rows(plain, ["community", "kind", "name"])]
     groups = plain.groupby(["community", "kind", "name"], sort=True)
     found = pd.DataFrame(
@@ -142,7 +142,7 @@ def element_by_hour(frame: pd.DataFrame, step_hours: float, most: int = 30) -> p
 
 def episodes(frame: pd.DataFrame, step_hours: float) -> pd.DataFrame:
     """One row for each episode, in the order in which they began: start, end, duration, worst value."""
-    plain = _plain(frame, step_hours)
+    plain = _plain(frame)
     keys = ["community", "episode"]
     worst = plain.loc[_worst_rows(plain, keys)].set_index(keys)
     groups = plain.groupby(keys, sort=True)
@@ -178,12 +178,12 @@ def _worst_rows(frame: pd.DataFrame, keys: list[str]) -> pd.Series[int]:
     return frame["excess"].fillna(-1.0).groupby([frame[key] for key in keys], sort=True).idxmax()
 
 
-def _plain(frame: pd.DataFrame, step_hours: float) -> pd.DataFrame:
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Names as texts (groups of categories would include those that do not occur), rows numbered."""
     plain = frame.reset_index(drop=True)
     plain = plain.assign(**{name: plain[name].astype(str) for name in ("community", "kind", "name")})
     if "duration_h" not in plain:  # of a run that did not come to its end: as long as they lasted by then
-        plain["duration_h"] = plain.groupby(["community", "episode"])["kind"].transform("size") * step_hours
+        plain["duration_h"] = plain.groupby(["community", "episode"])["lasted_h"].transform("max")
     return plain
 
 

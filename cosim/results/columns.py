@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cosim.core.arrays import IntArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.records import PublicInformation, Trades, Violations
 from cosim.results.tables import Column
 
@@ -34,12 +34,13 @@ def trade_columns(trades: Trades, owner: IntArray) -> dict[str, Any]:
     }
 
 
-def violation_columns(violations: Violations, episode: IntArray) -> dict[str, Any]:
+def violation_columns(violations: Violations, episode: IntArray, lasted_h: FloatArray) -> dict[str, Any]:
     """Columns of `violations`.
 
     Args:
         violations: Of one power flow.
         episode: Number of the episode of each row.
+        lasted_h: How long it has lasted, this power flow included [h].
     """
     return {
         "kind": violations.kind,
@@ -49,6 +50,7 @@ def violation_columns(violations: Violations, episode: IntArray) -> dict[str, An
         "limit": violations.limit,
         "excess": violations.excess,
         "episode": episode,
+        "lasted_h": lasted_h,
     }
 
 

@@ -33,7 +33,7 @@ def join(folder: Path, target: Path, schema: pa.Schema) -> list[Path]:
     written = [target]
     lasting: Durations | None = None
     if target.stem == "violations":
-        lasting = _durations(folder, float(schema.metadata[b"cosim_hours"]))
+        lasting = _durations(folder)
         schema = schema.append(field(DURATION, "UTC")).with_metadata(schema.metadata)
         written.append(target.with_suffix(".csv"))
         _write_csv(_groups(folder, schema, lasting), written[-1], schema)
@@ -82,21 +82,21 @@ def _together(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def _durations(folder: Path, hours: float) -> Durations:
-    """How long each episode lasts [h]: the power flows that it has rows of. By community (its code), then by
-    the episode's number."""
+def _durations(folder: Path) -> Durations:
+    """How long each episode lasts [h]: the longest that its rows have seen. By community (its code), then
+    by the episode's number."""
     lasting: Durations = {}
     for path in parts(folder):
         rows = read_part(path)
         owner = rows["community"].combine_chunks().indices.to_numpy()
-        episode = rows["episode"].to_numpy()
+        episode, lasted = rows["episode"].to_numpy(), rows["lasted_h"].to_numpy()
         for community in np.unique(owner).tolist():
-            count = np.bincount(episode[owner == community]) * hours
+            mine = owner == community
             known = lasting.get(community, np.zeros(0))
-            longest = max(len(count), len(known))
-            lasting[community] = np.pad(known, (0, longest - len(known))) + np.pad(
-                count, (0, longest - len(count))
-            )
+            missing = int(episode[mine].max()) + 1 - len(known)
+            known = np.pad(known, (0, max(0, missing)))
+            np.maximum.at(known, episode[mine], lasted[mine])
+            lasting[community] = known
     return lasting
 
 

@@ -95,8 +95,8 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
     table.add_row("Self-consumption", percent(energy["self_consumption"]), _alone(energy, "self_consumption"))
     table.add_row(
         "Consumption",
-        number(energy["consumption_kwh"], 1, "kWh"),
-        f"{number(energy['consumption_per_prosumer_kwh'], 1, 'kWh')} a prosumer",
+        number(energy["load_kwh"], 1, "kWh"),
+        f"{number(energy['load_per_prosumer_kwh'], 1, 'kWh')} a prosumer",
     )
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):

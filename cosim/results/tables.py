@@ -141,7 +141,7 @@ STEPS = Table(
     "Totals of each community in each period.",
     "community",
     (
-        _kwh("consumption_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
+        _kwh("load_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
         _kwh("generation_kwh", "Produced by all prosumers, after curtailment, positive."),
         _kwh("curtailed_kwh", "What generators could have produced beyond that.", optional=True),
         _kwh("storage_kwh", "Charged into batteries less discharged, at their terminals.", optional=True),
@@ -226,7 +226,7 @@ PROSUMERS = Table(
     "What each prosumer used, traded and paid. Each kind of device adds a column KIND_kwh, drawn positive.",
     "prosumer",
     (
-        _kwh("consumption_kwh", "Consumption: inflexible load and vehicles."),
+        _kwh("load_kwh", "Consumption: inflexible load and vehicles."),
         _kwh("generation_kwh", "Produced, after curtailment, positive."),
         _kwh("net_kwh", "Metered, drawn positive: `bought - sold + import - export`."),
         _kwh("bought_kwh", "Bought from other prosumers."),
@@ -314,6 +314,9 @@ VIOLATIONS = Table(
             "",
             "Number of the episode in its community: one element and kind, without a break; counts up.",
             "int64",
+        ),
+        Column(
+            "lasted_h", "h", "How long the limit is broken in the episode so far, this power flow included."
         ),
     ),
     network_rate=True,
