@@ -103,7 +103,8 @@ def _warn_unwritable(folder: str, reason: str) -> None:
 
 
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as archive:
+    # numpy leaves a file open that it cannot read, if it opened it itself.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files}
 
 

@@ -1,5 +1,5 @@
-"""A short account of profiles for `cosim check`: how many shapes, how coincident, how much energy, and what is
-implausible. It samples days; it simulates nothing."""
+"""A short account of profiles for `cosim check`: how many shapes, how coincident, how much energy, and what
+is implausible. It samples days; it simulates nothing."""
 
 from __future__ import annotations
 

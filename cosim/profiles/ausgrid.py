@@ -97,12 +97,13 @@ def _cached(
 
 def _require_whole(path: Path, customers: IntArray, power_kw: FloatArray, kind: str) -> None:
     """Every customer must have every day of the file."""
-    missing = np.isnan(power_kw).sum(0) // 48
+    missing = np.rint(np.isnan(power_kw).sum(0) / 48).astype(int)  # days of 46 to 50 half-hours
+    total = round(len(power_kw) / 48)
     problems = Problems(path, FIRST_LINE)
     for customer, days in zip(customers.tolist(), missing.tolist(), strict=True):
         if days:
             problems.add(
-                f"customer {customer} lacks {kind} on {days} of {len(power_kw) // 48} days",
+                f"customer {customer} lacks {kind} on {days} of {total} days",
                 "choose other `customers`",
             )
     problems.raise_if_any()
@@ -140,7 +141,7 @@ def _parse(path: Path) -> dict[str, NDArray[Any]]:
     category = np.array([str(text).strip() for text in table["Consumption Category"].to_pylist()])
     problems.rows(
         ~np.isin(category, CATEGORIES),
-        lambda row: f"consumption category {category[row]!r} is not one of {', '.join(CATEGORIES)}",
+        lambda row: f"consumption category '{category[row]}' is not one of {', '.join(CATEGORIES)}",
     )
     day = _dates(table["date"], problems)
     energy = np.column_stack([_floats(table[name], name, problems) for name in HALF_HOURS])

@@ -71,14 +71,18 @@ def data_folder(scenario: int) -> Path:
 
 def column_names(file: str, scenario: int) -> list[str]:
     """Names of the profiles in one of SimBench's files."""
-    with (data_folder(scenario) / file).open(encoding="utf-8") as stream:
+    return _header(data_folder(scenario) / file)
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as stream:
         return stream.readline().strip().split(";")[1:]
 
 
 def _parse(path: Path, columns: tuple[str, ...]) -> FloatArray:
     import pyarrow.csv as arrow_csv
 
-    known = path.open(encoding="utf-8").readline().strip().split(";")[1:]
+    known = _header(path)
     unknown = [name for name in columns if name not in known]
     if unknown:
         plain = [name.removesuffix("_pload") for name in known if not name.endswith("_qload")]
