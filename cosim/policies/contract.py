@@ -165,13 +165,14 @@ class RoundView:
     """What the public board tells of the round, in order; however many trade, no more than the last trade,
     the best open bid and the best open ask (`board` makes it)."""
     reservation_eur_per_kwh: FloatArray
-    """Own reservation price of the order that would trade next; NaN without an order on that side."""
+    """Own limit price of the order that would trade next, or that traded last if nothing is left (who has
+    traded goes on learning); NaN where there was no order on that side in this session."""
     far_end_eur_per_kwh: FloatArray
     """Where a margin of +1 puts the quote: the lower end of the price band (bid), the upper end (ask)."""
     quote_eur_per_kwh: FloatArray
-    """Own price now; NaN without an order on that side."""
+    """Own price of that order."""
     remaining_kwh: FloatArray
-    """Own quantity that is still to trade."""
+    """Own quantity that is still to trade; 0 without an order."""
 
 
 def board(public: PublicInformation, trades_before: int) -> tuple[Shout, ...]:

@@ -2,13 +2,14 @@
 handed to every policy as `rule_action`; it is not a policy itself.
 
 A device is recognised by its action field, `<device>.value` or `<device>.setpoint`; `<device>` is its kind,
-with a number for the second and further ones (`battery`, `battery2`, `battery.2`). Kinds without a rule here
-get 0. Fields that are absent count as zero.
+with a number for the second and further ones (`battery`, `battery_2`). Kinds without a rule here get 0.
+Fields that are absent count as zero. `net_forecast_kwh` is the household's net energy with every device at
+set-point 0; what an EV has to charge now (`must_kwh`) is in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,21 +92,20 @@ def baseline_action(
     for margin in (BID_MARGIN, ASK_MARGIN):
         if spec.acts(margin):
             action[:, spec.action_index(margin)] = -1.0
-    net_kwh = read.observed("net_forecast_kwh").copy()
-    first_evs = sorted(device_actions(spec), key=lambda entry: entry[2] != "ev")
-    for name, device, kind in first_evs:
-        column = action[:, spec.action_index(name)]
-        if kind not in ("battery", "ev"):
+    net_kwh = read.observed("net_forecast_kwh")
+    evs_first = sorted(device_actions(spec), key=lambda entry: entry[2] != "ev")
+    for name, device, kind in evs_first:
+        if kind not in RULES:
             continue
+        value_rule, energy_rule = RULES[kind]
         if name.endswith(".value"):
-            value = battery_value(read, device) if kind == "battery" else ev_value(read, device)
-            column[:] = _scaled_value(read, value)
+            chosen = _scaled_value(read, value_rule(read, device))
         else:
-            wanted = (
-                battery_kwh(read, device, net_kwh) if kind == "battery" else ev_kwh(read, device, net_kwh)
-            )
-            net_kwh += wanted
-            column[:] = _scaled_energy(read, device, wanted)
+            idle_kwh = _range_kwh(read, device)[1]
+            wanted_kwh = energy_rule(read, device, net_kwh - idle_kwh)
+            net_kwh = net_kwh - idle_kwh + wanted_kwh
+            chosen = _scaled_energy(read, device, wanted_kwh)
+        action[:, spec.action_index(name)] = chosen
     return action
 
 
@@ -197,3 +197,12 @@ def _scaled_energy(read: _Reader, device: str, energy_kwh: FloatArray) -> FloatA
     share = np.zeros(len(energy_kwh))
     np.divide(beyond, possible, out=share, where=possible > 0.0)
     return np.clip(share, -1.0, 1.0)
+
+
+ValueRule = Callable[[_Reader, str], FloatArray]
+EnergyRule = Callable[[_Reader, str, FloatArray], FloatArray]
+RULES: dict[str, tuple[ValueRule, EnergyRule]] = {
+    "battery": (battery_value, battery_kwh),
+    "ev": (ev_value, ev_kwh),
+}
+"""Kind -> its value of stored energy; its energy, given the rest of the household's net energy."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator
 
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.config import Config as Parameters
@@ -148,12 +149,22 @@ def hear(
     return Memory(np.where(moved, share, memory.share), np.where(moved, change, memory.change))
 
 
+def _ordered_shares(span: tuple[float, float]) -> tuple[float, float]:
+    if not 0.0 <= span[0] <= span[1] <= 1.0:
+        raise ValueError(f"range {list(span)} has to be two shares between 0 and 1, the lower one first")
+    return span
+
+
+ShareRange = Annotated[tuple[float, float], AfterValidator(_ordered_shares)]
+"""Lowest and highest value of a share that is drawn."""
+
+
 class ZipConfig(Parameters):
     """Parameters of `zip`, those of the report by default. What is drawn is drawn uniformly."""
 
-    learning_rate: tuple[float, float] = setting((0.1, 0.5), about="Range of the traders' learning rates.")
-    momentum: tuple[float, float] = setting((0.0, 0.1), about="Range of the traders' momentum.")
-    initial_margin: tuple[float, float] = setting(
+    learning_rate: ShareRange = setting((0.1, 0.5), about="Range of the traders' learning rates.")
+    momentum: ShareRange = setting((0.0, 0.1), about="Range of the traders' momentum.")
+    initial_margin: ShareRange = setting(
         (0.05, 0.35), about="Range of margins at the start, as a share of the way to the far end of the band."
     )
     relative: float = setting(

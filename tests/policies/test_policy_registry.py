@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cosim.core.config import Config
+from cosim.errors import InputError, PolicyError, UnknownNameError
+from cosim.policies import Policy, create, load, names
+from cosim.policies.rules.zip import ZeroIntelligencePlus
+from cosim.policies.sample import sample_spec
+
+SHIPPED = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
+
+
+def write_module(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_shipped_policies_are_registered_in_order() -> None:
+    assert names()[: len(SHIPPED)] == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_name_in_the_registry_is_the_class_name(name: str) -> None:
+    assert load(name).name == name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_parameter_explains_itself_and_has_a_default(name: str) -> None:
+    config = load(name).Config
+    assert issubclass(config, Config)
+    config()
+    assert all(item.description for item in config.model_fields.values())
+
+
+def test_by_module_and_class() -> None:
+    policy = create("cosim.policies.rules.zip:ZeroIntelligencePlus", sample_spec(), 2, 1)
+    assert type(policy) is ZeroIntelligencePlus
+
+
+def test_by_class() -> None:
+    assert isinstance(create(ZeroIntelligencePlus, sample_spec(), 2, 1), Policy)
+
+
+def test_unknown_name_tells_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'zero-intelligence'"):
+        load("zero-inteligence")
+
+
+def test_module_that_is_not_there() -> None:
+    with pytest.raises(UnknownNameError, match="cannot import 'no_such_module'"):
+        load("no_such_module:Policy")
+
+
+def test_class_that_is_not_a_policy() -> None:
+    with pytest.raises(UnknownNameError, match=r"subclass of cosim\.policies\.Policy"):
+        load("pathlib:Path")
+
+
+def test_module_that_raises_when_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_module(tmp_path, monkeypatch, "broken_plugin_a", "1 / 0\n")
+    with pytest.raises(UnknownNameError, match="its module raised ZeroDivisionError"):
+        load("broken_plugin_a:Mine")
+
+
+def test_policy_that_raises_when_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "from cosim.policies import Policy\n"
+        "class Mine(Policy):\n"
+        "    def __init__(self, *args, **keywords):\n"
+        "        raise RuntimeError('no luck')\n"
+        "    def act(self, inputs, explore=True):\n"
+        "        return None\n"
+    )
+    write_module(tmp_path, monkeypatch, "broken_plugin_b", text)
+    with pytest.raises(
+        PolicyError, match=r"'broken_plugin_b:Mine' raised RuntimeError when it was made: no luck"
+    ):
+        create("broken_plugin_b:Mine", sample_spec(), 1, 1)
+
+
+def test_class_with_abstract_methods_cannot_be_made() -> None:
+    class Unfinished(Policy):
+        name = "unfinished"
+
+    with pytest.raises(PolicyError, match="act"):
+        create(Unfinished, sample_spec(), 1, 1)
+
+
+def test_all_wrong_parameters_are_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        create("fixed-reservation", sample_spec(), 1, 1, value=2.0, bid_margn=0.1)
+    told = sorted(map(str, caught.value.problems))
+    assert len(told) == 2
+    assert "bid_margn" in told[0] and "did you mean 'bid_margin'" in told[0]
+    assert "value" in told[1] and "2.0" in told[1]
+
+
+@pytest.mark.parametrize("key", ["learning_rate", "momentum", "initial_margin"])
+@pytest.mark.parametrize("span", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.5)])
+def test_zip_refuses_ranges_that_make_no_sense(key: str, span: tuple[float, float]) -> None:
+    with pytest.raises(InputError, match=key):
+        create("zip", sample_spec(), 1, 1, **{key: span})

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cosim.policies import PolicyInputs, create
+from cosim.policies.sample import sample_inputs, sample_spec
+
+
+def inputs_of(bidding: str = "reservation", n: int = 50) -> PolicyInputs:
+    return sample_inputs(sample_spec(bidding), n, np.random.default_rng(0))
+
+
+def column(
+    inputs: PolicyInputs, name: str, policy: str, bidding: str = "reservation", **parameters
+) -> np.ndarray:
+    spec = sample_spec(bidding)
+    action = create(policy, spec, len(inputs), 1, **parameters).act(inputs)
+    return action[:, spec.action_index(name)]
+
+
+@pytest.mark.parametrize("name", ["utility-only", "self-consumption"])
+def test_baseline_policies_return_the_baseline(name: str) -> None:
+    inputs = inputs_of()
+    action = create(name, sample_spec(), len(inputs), 1).act(inputs)
+    assert np.array_equal(action, inputs.rule_action)
+    assert action is not inputs.rule_action
+
+
+def test_only_utility_only_stays_out_of_the_market() -> None:
+    spec = sample_spec()
+    trades = {name: create(name, spec, 1, 1).trades for name in ("utility-only", "self-consumption", "zip")}
+    assert trades == {"utility-only": False, "self-consumption": True, "zip": True}
+
+
+def test_fixed_reservation_sets_value_and_margins() -> None:
+    inputs = inputs_of()
+    parameters = {"value": 0.75, "bid_margin": 0.1, "ask_margin": 0.2}
+    for name, share in (("battery.value", 0.75), ("bid_margin", 0.1), ("ask_margin", 0.2)):
+        assert column(inputs, name, "fixed-reservation", **parameters) == pytest.approx(2 * share - 1)
+    ev = sample_spec().action_index("ev.value")
+    assert np.array_equal(column(inputs, "ev.value", "fixed-reservation"), inputs.rule_action[:, ev])
+
+
+def test_fixed_reservation_leaves_setpoints_to_the_rule() -> None:
+    inputs = inputs_of("setpoint")
+    battery = sample_spec("setpoint").action_index("battery.setpoint")
+    found = column(inputs, "battery.setpoint", "fixed-reservation", "setpoint", value=0.9)
+    assert np.array_equal(found, inputs.rule_action[:, battery])
+
+
+@pytest.mark.parametrize("name", ["bid_margin", "ask_margin"])
+def test_zero_intelligence_margins_are_uniform(name: str) -> None:
+    drawn = np.sort(column(inputs_of(n=20_000), name, "zero-intelligence"))
+    uniform = np.linspace(-1.0, 1.0, len(drawn))
+    assert np.abs(drawn - uniform).max() < 0.02  # Kolmogorov-Smirnov distance 0.01: p = 0.03
+
+
+def test_zero_intelligence_draws_anew_and_never_alike() -> None:
+    inputs = inputs_of()
+    policy = create("zero-intelligence", sample_spec(), len(inputs), 1)
+    first, second = policy.act(inputs)[:, :2], policy.act(inputs)[:, :2]
+    assert len(np.unique(np.concatenate([first, second]))) == 4 * len(inputs)
+
+
+def test_zero_intelligence_devices_follow_the_rule_or_are_drawn() -> None:
+    inputs = inputs_of()
+    battery = sample_spec().action_index("battery.value")
+    rule = column(inputs, "battery.value", "zero-intelligence")
+    assert np.array_equal(rule, inputs.rule_action[:, battery])
+    drawn = column(inputs, "battery.value", "zero-intelligence", devices="random")
+    assert len(np.unique(drawn)) == len(inputs)
+
+
+@pytest.mark.parametrize(
+    "name", ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
+)
+def test_rules_cope_with_a_group_without_devices_or_margins(name: str) -> None:
+    spec = replace(sample_spec(devices=()), action=(), mean_field=())
+    inputs = sample_inputs(spec, 3, np.random.default_rng(0))
+    assert create(name, spec, 3, 1).act(inputs).shape == (3, 0)
