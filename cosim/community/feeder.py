@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Dispatch, Flow, Series, Violations
@@ -77,8 +75,6 @@ class Snapshot:
     violations: Violations
     episode: IntArray
     """Episode of every violation, shape (violations,)."""
-    lasted_h: FloatArray
-    """How long every episode has lasted, this power flow included, shape (violations,)."""
     passive_kw: float
     """Drawn by the grid's own loads less its own generation."""
 
@@ -109,7 +105,6 @@ class Feeder:
         self.site = site
         self.rates = rates
         self.episodes = Episodes(grid.elements, rates.flows.step_minutes)
-        self._first_tick: list[int] = []  # of every episode
         self._power_flow = power_flow
         self._slack = slack_vm_pu
         self._buses = len(grid.buses.name)
@@ -166,15 +161,7 @@ class Feeder:
         self._balanced(tick, flow, float(p_kw.sum()))
         violations = find(flow, self.limits, self.grid.elements)
         episode = self.episodes.add(violations)
-        lasted_h = self._lasted_h(tick, episode)
-        return Snapshot(tick, p_kw, q_kvar, flow, violations, episode, lasted_h, passive_kw)
-
-    def _lasted_h(self, tick: int, episode: IntArray) -> FloatArray:
-        """How long each episode has lasted, this power flow included [h]."""
-        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
-        self._first_tick += [tick] * begun
-        first = np.array([self._first_tick[number] for number in episode], dtype=float)
-        return (tick + 1 - first) * self.rates.flows.hours
+        return Snapshot(tick, p_kw, q_kvar, flow, violations, episode, passive_kw)
 
     def _balanced(self, tick: int, flow: Flow, drawn_kw: float) -> None:
         if not flow.converged:

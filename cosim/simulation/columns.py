@@ -13,25 +13,15 @@ from cosim.community.feeder import Snapshot
 from cosim.core.arrays import FloatArray
 from cosim.devices.base import Role
 from cosim.market.surplus import call_auction_surplus, surplus
-from cosim.results.tables import Column
+from cosim.results.columns import market_columns, trade_columns, violation_columns
 
 Columns = dict[str, Any]
-
-
-def device_columns(community: Community) -> list[Column]:
-    """Columns that the device kinds of a community add to the prosumers' table."""
-    return [
-        Column(f"{kind}_kwh", "kWh", f"Drawn by devices of kind {kind}, giving is negative.")
-        for kind in community.fleet.kinds
-        if kind != "load"
-    ]
 
 
 def steps(community: Community) -> Columns:
     """Totals of the period."""
     turn = community.turn
     dispatch, orders, clearing = turn.dispatch, turn.traded.orders, turn.traded.clearing
-    public = clearing.public
     price = orders.price_eur_per_kwh
     generation = -_total(community, "generation")
     return {
@@ -42,15 +32,8 @@ def steps(community: Community) -> Columns:
         "net_kwh": float(dispatch.net_kwh.sum()),
         "import_kwh": float(dispatch.import_kwh.sum()),
         "export_kwh": float(dispatch.export_kwh.sum()),
-        "p2p_kwh": float(dispatch.bought_kwh.sum()),
         "internal_kwh": 0.5 * float(clearing.internal_kwh.sum()),
-        "offered_kwh": public.volume_offered,
-        "asked_for_kwh": public.volume_asked_for,
-        "trades": public.trades,
-        "mean_price": public.mean_price,
-        "last_price": public.last_price,
-        "best_bid": public.best_bid,
-        "best_ask": public.best_ask,
+        **market_columns(clearing.public),
         "retail_price": float(turn.prices.retail_eur_per_kwh.mean()),
         "feed_in_price": float(turn.prices.feed_in_eur_per_kwh.mean()),
         "cost_eur": float(turn.bill.total_eur.sum()),
@@ -86,14 +69,8 @@ def prosumers(community: Community) -> Columns:
 
 def trades(community: Community) -> Columns:
     """Every trade of the period."""
-    orders, done = community.turn.traded.orders, community.turn.traded.clearing.trades
-    return {
-        "round": done.round,
-        "buyer": orders.owner[done.buy_row],
-        "seller": orders.owner[done.sell_row],
-        "quantity_kwh": done.quantity_kwh,
-        "price_eur_per_kwh": done.price_eur_per_kwh,
-    }
+    traded = community.turn.traded
+    return trade_columns(traded.clearing.trades, traded.orders.owner)
 
 
 def flow_tables(snapshot: Snapshot) -> Iterator[tuple[str, Columns]]:
@@ -103,19 +80,7 @@ def flow_tables(snapshot: Snapshot) -> Iterator[tuple[str, Columns]]:
     loading = np.concatenate([flow.line_loading_percent, flow.trafo_loading_percent])
     yield "branches", {"loading_percent": loading}
     if len(broken):
-        yield (
-            "violations",
-            {
-                "kind": broken.kind,
-                "element": broken.element,
-                "name": broken.name,
-                "value": broken.value,
-                "limit": broken.limit,
-                "excess": broken.excess,
-                "episode": snapshot.episode,
-                "lasted_h": snapshot.lasted_h,
-            },
-        )
+        yield "violations", violation_columns(broken, snapshot.episode)
 
 
 def losses_kwh(community: Community) -> float | None:

@@ -14,6 +14,7 @@ from cosim.analysis.indicators import Indicators
 from cosim.community.community import Community
 from cosim.core.outputs import OutputsConfig
 from cosim.results import manifest as manifests
+from cosim.results.columns import device_columns
 from cosim.results.recorder import Members, Recorder
 from cosim.results.totals import write_totals
 from cosim.results.writer import RunFolder, make_folder
@@ -119,7 +120,10 @@ class Recording:
         communities = simulation.communities
         flows = communities[0].feeder.rates.flows
         self._members = [_members(community) for community in communities]
-        self._extra = columns.device_columns(communities[0])
+        kinds = dict.fromkeys(
+            kind for community in communities for kind in community.fleet.kinds if kind != "load"
+        )
+        self._extra = device_columns(kinds)
         self.recorder = Recorder(
             folder,
             simulation.clock,
