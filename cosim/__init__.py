@@ -32,7 +32,7 @@ _PUBLIC = {
 }
 """Name -> where it lives."""
 
-__all__ = ["Scenario", "Simulation", "__version__", "load", "load_scenario", "policies", "run"]  # noqa: F822 - made by __getattr__
+__all__ = ["Scenario", "Simulation", "__version__", "load", "load_scenario", "policies", "run"]
 
 
 def __getattr__(name: str) -> Any:
