@@ -8,6 +8,8 @@ import pytest
 from cosim.policies import PolicyInputs, create
 from cosim.policies.sample import sample_inputs, sample_spec
 
+RULES = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
+
 
 def inputs_of(bidding: str = "reservation", n: int = 50) -> PolicyInputs:
     return sample_inputs(sample_spec(bidding), n, np.random.default_rng(0))
@@ -53,9 +55,9 @@ def test_fixed_reservation_leaves_setpoints_to_the_rule() -> None:
 
 @pytest.mark.parametrize("name", ["bid_margin", "ask_margin"])
 def test_zero_intelligence_margins_are_uniform(name: str) -> None:
-    drawn = np.sort(column(inputs_of(n=20_000), name, "zero-intelligence"))
+    drawn = np.sort(column(inputs_of(n=5_000), name, "zero-intelligence"))
     uniform = np.linspace(-1.0, 1.0, len(drawn))
-    assert np.abs(drawn - uniform).max() < 0.02  # Kolmogorov-Smirnov distance 0.01: p = 0.03
+    assert np.abs(drawn - uniform).max() / 2 < 1.63 / np.sqrt(len(drawn))  # Kolmogorov-Smirnov at 1 %
 
 
 def test_zero_intelligence_draws_anew_and_never_alike() -> None:
