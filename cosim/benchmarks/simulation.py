@@ -1,5 +1,5 @@
-"""`cosim bench simulation`: steps per second, time by phase and peak memory of whole runs, tables written. Each
-case runs in a process of its own, after a short run that fills caches and compiles kernels."""
+"""`cosim bench simulation`: steps per second, time by phase and peak memory of whole runs, tables written.
+Each case runs in a process of its own, after a short run that fills caches and compiles kernels."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _child(case: Case, scenario: Path, sender: Connection) -> None:
 
 
 def _measure(case: Case, scenario: Path) -> Row:
-    from cosim.simulation.run import run as simulate
+    from cosim.simulation.runner import run as simulate
 
     with tempfile.TemporaryDirectory() as folder:
         simulate(_scenario(case, scenario, 0.25 if case.factor == 1 else 2 / 96), Path(folder) / "warm-up")

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Dispatch, Flow, Series, Violations
@@ -75,6 +77,8 @@ class Snapshot:
     violations: Violations
     episode: IntArray
     """Episode of every violation, shape (violations,)."""
+    lasted_h: FloatArray
+    """How long every episode has lasted, this power flow included, shape (violations,)."""
     passive_kw: float
     """Drawn by the grid's own loads less its own generation."""
 
@@ -108,6 +112,7 @@ class Feeder:
         self._power_flow = power_flow
         self._slack = slack_vm_pu
         self._buses = len(grid.buses.name)
+        self._first_tick: list[int] = []  # of every episode
 
     def solve(self, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet) -> list[Snapshot]:
         """The power flows of a period; none where the grid is solved less often than the market settles.
@@ -161,7 +166,16 @@ class Feeder:
         self._balanced(tick, flow, float(p_kw.sum()))
         violations = find(flow, self.limits, self.grid.elements)
         episode = self.episodes.add(violations)
-        return Snapshot(tick, p_kw, q_kvar, flow, violations, episode, passive_kw)
+        return Snapshot(
+            tick, p_kw, q_kvar, flow, violations, episode, self._lasted_h(tick, episode), passive_kw
+        )
+
+    def _lasted_h(self, tick: int, episode: IntArray) -> FloatArray:
+        """How long each episode has lasted, this power flow included [h]."""
+        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
+        self._first_tick += [tick] * begun
+        first = np.array([self._first_tick[number] for number in episode], dtype=float)
+        return np.asarray((tick + 1 - first) * self.rates.flows.hours)
 
     def _balanced(self, tick: int, flow: Flow, drawn_kw: float) -> None:
         if not flow.converged:

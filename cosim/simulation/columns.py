@@ -80,7 +80,7 @@ def flow_tables(snapshot: Snapshot) -> Iterator[tuple[str, Columns]]:
     loading = np.concatenate([flow.line_loading_percent, flow.trafo_loading_percent])
     yield "branches", {"loading_percent": loading}
     if len(broken):
-        yield "violations", violation_columns(broken, snapshot.episode)
+        yield "violations", violation_columns(broken, snapshot.episode, snapshot.lasted_h)
 
 
 def losses_kwh(community: Community) -> float | None:
