@@ -103,8 +103,19 @@ def differences(labels: Sequence[str], summaries: Sequence[Mapping[str, Any]]) -
             for label, summary in zip(labels[1:], summaries[1:], strict=True)
             if _identity(summary, key) != first
         ]
-        notes += [f"{labels[0]} and {label} {words}: {first} and {other}" for label, other in others]
+        for label, other in others:
+            mine, yours = _differing(first, other)
+            notes.append(f"{labels[0]} and {label} {words}: {mine} and {yours}")
     return notes
+
+
+def _differing(first: str, other: str) -> tuple[str, str]:
+    """Only the parts of two lists that differ."""
+    one, two = first.split(", "), other.split(", ")
+    if len(one) != len(two):
+        return first, other
+    pairs = [(mine, yours) for mine, yours in zip(one, two, strict=True) if mine != yours]
+    return ", ".join(mine for mine, _ in pairs), ", ".join(yours for _, yours in pairs)
 
 
 def _identity(summary: Mapping[str, Any], key: str) -> str:

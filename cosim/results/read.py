@@ -142,6 +142,14 @@ class Run:
         """Whether the table was recorded."""
         return self._file(table).exists() or bool(parts(self.path / PARTS / table))
 
+    def hours(self, table: str) -> float:
+        """What one row of a table covers [h].
+
+        Raises:
+            OutputError: as for `table`.
+        """
+        return float(self._read(table, []).schema.metadata[b"cosim_hours"])
+
     def table(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One table, or some of its columns. Names come as pandas categories.
 

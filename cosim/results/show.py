@@ -186,23 +186,32 @@ def phases(speed: Mapping[str, Any]) -> RenderableType:
     return f"{number(total, 2)} s, {number(speed['steps_per_s'], 0)} steps/s ({each})"
 
 
-def frame(
-    rows: pd.DataFrame, title: str, *, decimals: Mapping[str, int] | None = None, most: int = 50
-) -> RenderableType:
+ELEMENT_COLUMNS = ("kind", "name", "hours", "episodes", "longest_h", "value", "limit", "excess", "worst_time")
+ROW_COLUMNS = ("time", "kind", "name", "value", "limit", "excess", "duration_h")
+EPISODE_COLUMNS = ("kind", "name", "start", "end", "duration_h", "value", "limit", "excess")
+"""What is shown of violations by element, single, and as episodes; `community` too if there are several."""
+_DECIMALS = {"value": 4, "limit": 3, "excess": 4, "severity": 3}
+
+
+def violations(rows: pd.DataFrame, title: str, columns: Sequence[str], most: int = 50) -> RenderableType:
+    """A frame of violations, some of its columns."""
+    chosen = [name for name in columns if name in rows.columns]
+    if rows["community"].nunique() > 1:
+        chosen = ["community", *chosen]
+    return frame(rows[chosen], title, most=most)
+
+
+def frame(rows: pd.DataFrame, title: str, *, most: int = 50) -> RenderableType:
     """Any frame as a table: numbers to the right, times to the minute, at most `most` rows."""
     from rich.console import Group
 
     table = _plain_table(title)
-    numeric = {name: rows[name].dtype.kind in "if" for name in rows.columns}
     for name in rows.columns:
-        table.add_column(str(name).replace("_", " "), justify="right" if numeric[name] else "left")
+        numeric = rows[name].dtype.kind in "if"
+        table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", no_wrap=True)
     for values in rows.head(most).itertuples(index=False):
-        table.add_row(
-            *(
-                _cell(value, (decimals or {}).get(str(name), 2))
-                for name, value in zip(rows.columns, values, strict=True)
-            )
-        )
+        pairs = zip(rows.columns, values, strict=True)
+        table.add_row(*(_cell(value, _DECIMALS.get(str(name), 2)) for name, value in pairs))
     if len(rows) > most:
         return Group(table, f"... and {len(rows) - most} more")
     return table
@@ -214,10 +223,6 @@ def _cell(value: Any, decimals: int) -> RenderableType:
     if hasattr(value, "strftime"):
         return f"{value:%Y-%m-%d %H:%M}"
     return _text(str(value))
-
-
-VIOLATION_DECIMALS = {"value": 4, "limit": 3, "excess": 4, "severity": 3}
-"""Decimals of the columns of violations."""
 
 
 def comparison(table: pd.DataFrame, labels: Sequence[str], notes: Sequence[str]) -> RenderableType:
@@ -237,7 +242,8 @@ def comparison(table: pd.DataFrame, labels: Sequence[str], notes: Sequence[str])
         for label in labels:
             cells.append(number(row[label], decimals))
             if label != labels[0]:
-                cells.append(_change(row[f"{label}: change"], row[f"{label}: change_percent"], decimals))
+                share = row[f"{label}: change_percent"] if row["unit"] != "percent" else float("nan")
+                cells.append(_change(row[f"{label}: change"], share, decimals))
         shown.add_row(*cells)
     return Group(shown, *(_text(f"Careful: {note}") for note in notes))
 

@@ -1,0 +1,249 @@
+"""The report's figures, as the plain dictionaries that plotly.js draws; plotly's Python side, slow to import,
+is not needed. Frames in, dictionaries out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosim.analysis.violations import element_by_hour
+from cosim.core.arrays import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Figure = dict[str, Any]
+
+MOST_POINTS = 2000
+"""Longer series are drawn as blocks of equal length: means, or extremes where these matter."""
+BLUE, ORANGE, GREEN, RED, GREY, PURPLE = "#2f6db5", "#e08a1e", "#3a9a5b", "#c8403b", "#8a8f98", "#7b57a8"
+
+
+class Series:
+    """The table `steps` of all communities together, in blocks short enough to draw.
+
+    Args:
+        steps: The table `steps`.
+        hours: What one of its rows covers [h].
+    """
+
+    def __init__(self, steps: pd.DataFrame, hours: float) -> None:
+        self._frame = steps
+        self._hours = hours
+        periods, first, self._row = np.unique(steps["period"], return_index=True, return_inverse=True)
+        self._count = len(periods)
+        self._block = max(1, -(-self._count // MOST_POINTS))
+        local = steps["time"].iloc[first].dt.tz_localize(None)
+        self.time = [f"{moment:%Y-%m-%d %H:%M}" for moment in local.iloc[:: self._block]]
+
+    def has(self, name: str) -> bool:
+        """Whether the column was recorded with anything in it."""
+        return name in self._frame and bool(self._frame[name].notna().any())
+
+    def total(self, name: str) -> FloatArray:
+        """A column summed over the communities, by period; zero where nothing is known."""
+        values = np.nan_to_num(self._frame[name].to_numpy(float))
+        sums: FloatArray = np.bincount(self._row, weights=values, minlength=self._count)
+        return sums
+
+    def power(self, name: str) -> list[float | None]:
+        """An energy column as mean power of each block [kW]."""
+        return self._blocks(self.total(name) / self._hours, "mean")
+
+    def mean(self, name: str, weight: str = "") -> list[float | None]:
+        """A price: mean over communities and block, perhaps weighted; None where it does not exist."""
+        values = self._frame[name].to_numpy(float)
+        weights = self._frame[weight].to_numpy(float) if weight else np.ones(len(values))
+        weights = np.where(np.isfinite(values), weights, 0.0)
+        tops = np.bincount(self._row, np.nan_to_num(values) * weights, self._count)
+        bases = np.bincount(self._row, weights, self._count)
+        starts = np.arange(0, self._count, self._block)
+        top, base = np.add.reduceat(tops, starts), np.add.reduceat(bases, starts)
+        return _numbers(np.divide(top, base, out=np.full(len(top), np.nan), where=base > 0))
+
+    def extreme(self, name: str, rule: str) -> list[float | None]:
+        """Lowest or highest value over communities and block; `rule` is `min` or `max`."""
+        worst = np.full(self._count, np.nan)
+        pick = np.fmin if rule == "min" else np.fmax
+        pick.at(worst, self._row, self._frame[name].to_numpy(float))
+        return self._blocks(worst, rule)
+
+    def _blocks(self, values: FloatArray, rule: str) -> list[float | None]:
+        starts = np.arange(0, len(values), self._block)
+        if rule == "mean":
+            sizes = np.diff(np.append(starts, len(values)))
+            return _numbers(np.add.reduceat(values, starts) / sizes)
+        return _numbers((np.fmin if rule == "min" else np.fmax).reduceat(values, starts))
+
+    def duration(self, name: str, points: int = 400) -> tuple[list[float], list[float | None]]:
+        """Share of the time [percent] and the power [kW] that is reached or exceeded in it."""
+        power = np.sort(self.total(name) / self._hours)[::-1]
+        chosen = np.unique(np.linspace(0, len(power) - 1, min(points, len(power))).astype(int))
+        return [round(100.0 * (row + 1) / len(power), 3) for row in chosen.tolist()], _numbers(power[chosen])
+
+
+def _numbers(values: FloatArray) -> list[float | None]:
+    """Six significant digits, None for what does not exist: short text in the file."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
+
+
+def power(series: Series) -> Figure:
+    """What the community uses, makes and exchanges with the utility."""
+    lines = [
+        _line(series, "Consumption", series.power("load_kwh"), BLUE),
+        _line(series, "Generation", series.power("generation_kwh"), ORANGE),
+        _line(series, "Exchange with the utility", series.power("net_kwh"), GREY, width=1),
+    ]
+    if series.has("storage_kwh") and np.any(series.total("storage_kwh")):
+        lines.append(
+            _line(series, "Storage (charging positive)", series.power("storage_kwh"), PURPLE, width=1)
+        )
+    return _figure(lines, "kW", legend=True)
+
+
+def trade(series: Series) -> Figure:
+    """Prices, and the volume traded behind them."""
+    volume = {
+        "type": "bar",
+        "name": "Traded",
+        "x": series.time,
+        "y": series.power("p2p_kwh"),
+        "yaxis": "y2",
+        "marker": {"color": "#cfd8e3"},
+        "hovertemplate": "%{y:.2f} kW",
+    }
+    lines = [
+        _line(series, "Retail", series.mean("retail_price"), RED, width=1.2, shape="hv"),
+        _line(series, "Feed-in", series.mean("feed_in_price"), ORANGE, width=1.2, shape="hv"),
+        _line(series, "Mean of trades", series.mean("mean_price", "p2p_kwh"), BLUE),
+    ]
+    figure = _figure([volume, *lines], "EUR/kWh", legend=True)
+    figure["layout"]["yaxis"] |= {"overlaying": "y2", "rangemode": "tozero", "tickmode": "auto"}
+    figure["layout"]["yaxis2"] = {"title": {"text": "kW traded"}, "side": "right", "showgrid": False}
+    return figure
+
+
+def voltage(series: Series, limits: Mapping[str, float]) -> Figure:
+    """The band between the lowest and the highest bus voltage."""
+    high = _line(series, "Highest bus", series.extreme("vm_max_pu", "max"), BLUE, width=1)
+    low = _line(series, "Lowest bus", series.extreme("vm_min_pu", "min"), BLUE, width=1)
+    low |= {"fill": "tonexty", "fillcolor": "rgba(47,109,181,0.18)"}
+    return _figure([high, low], "pu", limits=[limits.get("undervoltage"), limits.get("overvoltage")])
+
+
+def loading(series: Series, limits: Mapping[str, float]) -> Figure:
+    """The most loaded line and transformer."""
+    lines = []
+    for name, label, color in (
+        ("line_loading_max_percent", "Most loaded line", GREEN),
+        ("trafo_loading_max_percent", "Most loaded transformer", PURPLE),
+    ):
+        if series.has(name):
+            lines.append(_line(series, label, series.extreme(name, "max"), color, width=1.2))
+    known = {limits.get("line_overload"), limits.get("transformer_overload")}
+    figure = _figure(lines, "percent", limits=sorted(value for value in known if value), legend=True)
+    figure["layout"]["yaxis"]["rangemode"] = "tozero"
+    return figure
+
+
+def heat_map(violations: pd.DataFrame, hours: float) -> Figure:
+    """Hours broken by element and hour of the day."""
+    table = element_by_hour(violations, hours, 25)
+    trace = {
+        "type": "heatmap",
+        "x": [f"{hour:02d}" for hour in range(24)],
+        "y": [str(name) for name in table.index],
+        "z": [_numbers(row) for row in table.to_numpy(float)],
+        "colorscale": [[0, "#f6f7f9"], [0.001, "#fbe3c2"], [0.4, "#e08a1e"], [1, "#a32018"]],
+        "colorbar": {"title": {"text": "h"}, "thickness": 12},
+        "xgap": 1,
+        "ygap": 1,
+        "hovertemplate": "%{y}, from %{x}:00: %{z} h<extra></extra>",
+    }
+    figure = _figure([trace], "")
+    figure["layout"] |= {"height": 130 + 22 * len(table), "hovermode": "closest"}
+    figure["layout"]["yaxis"] = {"autorange": "reversed", "automargin": True, "type": "category"}
+    figure["layout"]["xaxis"] |= {"type": "category", "title": {"text": "hour of the day"}}
+    return figure
+
+
+def duration(series: Series) -> Figure:
+    """How much of the time which power flows through the connection to the grid above."""
+    name = "slack_kwh" if series.has("slack_kwh") else "net_kwh"
+    share, values = series.duration(name)
+    trace = {"type": "scatter", "mode": "lines", "x": share, "y": values, "line": {"color": BLUE, "width": 2}}
+    figure = _figure([trace | {"fill": "tozeroy", "fillcolor": "rgba(47,109,181,0.12)"}], "kW")
+    figure["layout"]["xaxis"] |= {"title": {"text": "percent of the time"}, "range": [0, 100]}
+    return figure
+
+
+def savings(totals: pd.DataFrame) -> Figure:
+    """What each prosumer saves, sorted: who is worse off stands at the right."""
+    ordered = totals.sort_values("saving_eur", ascending=False, kind="stable")
+    saving = ordered["saving_eur"].to_numpy(float)
+    trace = {
+        "type": "bar",
+        "x": list(range(1, len(ordered) + 1)),
+        "y": _numbers(saving),
+        "text": ordered["prosumer"].astype(str).tolist(),
+        "textposition": "none",
+        "marker": {"color": [RED if worse else GREEN for worse in ordered["worse_off"]]},
+        "hovertemplate": "%{text}: %{y:.2f} EUR<extra></extra>",
+    }
+    figure = _figure([trace], "EUR")
+    figure["layout"] |= {"hovermode": "closest", "bargap": 0.1}
+    figure["layout"]["xaxis"] |= {"title": {"text": "prosumers, by saving"}}
+    return figure
+
+
+def _line(
+    series: Series,
+    name: str,
+    values: list[float | None],
+    color: str,
+    width: float = 1.8,
+    shape: str = "linear",
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": series.time,
+        "y": values,
+        "line": {"color": color, "width": width, "shape": shape},
+        "hovertemplate": "%{y}",
+    }
+
+
+def _figure(traces: list[dict[str, Any]], unit: str, *, limits: Any = (), legend: bool = False) -> Figure:
+    """Traces with the layout that all figures share; limits are dashed lines."""
+    lines = [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": value,
+            "y1": value,
+            "line": {"color": RED, "dash": "dash", "width": 1.2},
+        }
+        for value in limits
+        if value is not None
+    ]
+    axis = {"gridcolor": "#e8eaee", "linecolor": "#c9cdd4", "zerolinecolor": "#c9cdd4", "automargin": True}
+    layout = {
+        "height": 320,
+        "margin": {"l": 60, "r": 60, "t": 10, "b": 40},
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#2b2f36"},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "hovermode": "x unified",
+        "showlegend": legend,
+        "legend": {"orientation": "h", "y": 1.12, "x": 0},
+        "xaxis": dict(axis),
+        "yaxis": {**axis, "title": {"text": unit}},
+        "shapes": lines,
+    }
+    return {"data": traces, "layout": layout}
