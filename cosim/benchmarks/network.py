@@ -18,7 +18,7 @@ from cosim.network.grid import Grid, load_grid
 from cosim.network.solver import create
 
 GRID = "1-LV-rural2--0-sw"
-LARGE_GRID = "1-MVLV-urban-all-0-sw"
+LARGE_GRID = "1-MVLV-semiurb-all-0-sw"
 _REPETITIONS = 5
 
 
@@ -26,7 +26,7 @@ def run(*, large: bool = False, grid: str = GRID) -> list[dict[str, Any]]:
     """Milliseconds per step, the median of repetitions, and how many times longer than ours.
 
     Args:
-        large: Also a medium-voltage grid with all low-voltage grids below it (loading takes about a minute).
+        large: Also a medium-voltage grid with all low-voltage grids below it (9,099 buses).
         grid: SimBench code.
 
     Returns:
