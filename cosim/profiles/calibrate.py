@@ -19,7 +19,7 @@ from cosim.profiles.diversify import Diversified, SimilarDays, day_kind
 
 SHARPENING = 1.3
 """Exponent put on the recorded power before its peaks are bounded."""
-BEND = 3.0
+BEND = 4.0
 """How sharply a peak bends towards its bound."""
 TRIAL = 100
 """Households of the trial population."""
@@ -27,7 +27,7 @@ SIZES = (2, 5, 10, 20, 50, 100)
 """Numbers of households at which the trial is compared with the curve."""
 CLOSE_ENOUGH = 0.002
 """Mean deviation from the curve at which the search ends."""
-VERSION = 1
+VERSION = 2
 """Part of the cache key: to be raised when the method changes."""
 
 
