@@ -18,8 +18,6 @@ LARGEST = 10.0
 
 OWN = (
     Field("net_forecast_kwh", "kWh", -10.0, 10.0, "Own inflexible energy of the period, drawn positive."),
-    Field("load_kwh", "kWh", 0.0, 10.0, "Own load."),
-    Field("pv_kwh", "kWh", 0.0, 10.0, "Own PV generation."),
     Field("retail_price", "EUR/kWh", 0.25, 0.45, "Buying from the utility."),
     Field("feed_in_price", "EUR/kWh", 0.04, 0.12, "Selling to the utility."),
     Field("bid_ceiling", "EUR/kWh", 0.2, 0.4, "Highest trade price worth paying."),

@@ -28,7 +28,7 @@ class Noisy(SingleAgentPolicy):
 
     def decide(self, observation: Mapping[str, float], rule: Mapping[str, float]) -> Mapping[str, float]:
         self.count += 1
-        self.seen.append(observation["load_kwh"])
+        self.seen.append(observation["net_forecast_kwh"])
         margin = self.rng.uniform(-1.0, 1.0) / self.count
         return {"bid_margin": margin, "ask_margin": np.tanh(self.seen[0])}
 
@@ -40,7 +40,7 @@ def test_adapter_keeps_the_contract() -> None:
 def test_every_prosumer_has_an_agent_of_its_own() -> None:
     action = create(Noisy, SPEC, 4, 1).act(inputs_of())
     assert len(np.unique(action[:, SPEC.action_index("bid_margin")])) == 4
-    expected = np.tanh(inputs_of().observation[:, SPEC.observation_index("load_kwh")])
+    expected = np.tanh(inputs_of().observation[:, SPEC.observation_index("net_forecast_kwh")])
     assert action[:, SPEC.action_index("ask_margin")] == pytest.approx(expected)
 
 
@@ -68,7 +68,9 @@ def test_agent_knows_its_own_row_the_public_and_its_parameters() -> None:
 
     assert np.array_equal(decide_rows([decide, decide], SPEC, inputs), inputs.rule_action)
     observation, rule = seen[1]
-    assert observation["load_kwh"] == inputs.observation[1, SPEC.observation_index("load_kwh")]
+    assert (
+        observation["net_forecast_kwh"] == inputs.observation[1, SPEC.observation_index("net_forecast_kwh")]
+    )
     assert observation["last_price"] == inputs.mean_field[1, 0]
     assert observation["battery.charge_efficiency"] == 0.8
     assert list(rule) == ["bid_margin", "ask_margin", "battery.value"]
