@@ -5,11 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 
 from cosim.core.clock import Clock
+
+
+def moment(clock: Clock, index: int) -> str:
+    """Start of a period in the clock's zone, with its offset: "2016-06-12T12:00:00+02:00"."""
+    utc = clock.utc[index].astype("datetime64[s]").item().replace(tzinfo=UTC)
+    return str(utc.astimezone(clock.zone).isoformat())
 
 
 @dataclass
@@ -114,7 +121,7 @@ class BrokenLimits:
                 "value": worst.value,
                 "limit": worst.limit,
                 "excess": worst.excess,
-                "time": str(self._clock.utc[worst.index]) + "Z",
+                "time": moment(self._clock, worst.index),
             },
             "most_often": {
                 "name": often,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.analysis.broken import BrokenLimits
+from cosim.analysis.broken import BrokenLimits, moment
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
 
@@ -186,8 +186,7 @@ class Indicators:
         """Greatest power drawn from and fed into the utility's grid, and when."""
         found: dict[str, Any] = {}
         for name, (value, period) in part.highest.items():
-            when = str(self._clock.utc[period]) + "Z"
-            found[name] = {"value": max(value, 0.0), "time": when, "period": period}
+            found[name] = {"value": max(value, 0.0), "time": moment(self._clock, period), "period": period}
         return found
 
 

@@ -45,7 +45,8 @@ class Series:
     def total(self, name: str) -> FloatArray:
         """A column summed over the communities, by period; zero where nothing is known."""
         values = np.nan_to_num(self._frame[name].to_numpy(float))
-        sums: FloatArray = np.bincount(self._row, weights=values, minlength=self._count)
+        sums = np.zeros(self._count)
+        np.add.at(sums, self._row, values)
         return sums
 
     def power(self, name: str) -> list[float | None]:

@@ -38,7 +38,8 @@ th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-w
 """
 _SCRIPT = """
 for (const [id, figure] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
-  Plotly.newPlot(id, figure.data, figure.layout, {responsive: true, displaylogo: false, displayModeBar: "hover"});
+  const config = {responsive: true, displaylogo: false, displayModeBar: "hover"};
+  Plotly.newPlot(id, figure.data, figure.layout, config);
 }
 """
 
@@ -250,11 +251,11 @@ def _worst(summary: Mapping[str, Any]) -> str:
             found["worst"]["name"],
             number(found["worst"]["value"], 4 if "voltage" in kind else 1),
             number(found["worst"]["limit"], 4 if "voltage" in kind else 1),
-            found["worst"]["time"],
+            found["worst"]["time"][:16].replace("T", " "),
         ]
         for kind, found in kinds.items()
     ]
-    header = ["Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When (UTC)"]
+    header = ["Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When"]
     return _section(
         "Broken limits by kind", "With the element furthest beyond its limit.", _table(header, rows)
     )

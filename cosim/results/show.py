@@ -102,7 +102,7 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
         if key in found["peaks"]:
             peak = found["peaks"][key]
-            table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"], found))
+            table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"]))
     return table
 
 
@@ -118,13 +118,9 @@ def _losses(found: Mapping[str, Any]) -> str:
     return f"{share}; {diverged} periods without a power flow" if diverged else share
 
 
-def _moment(time: str, found: Mapping[str, Any]) -> str:
-    """A UTC time in the scenario's zone."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    zone = found.get("run", {}).get("horizon", {}).get("zone", "UTC")
-    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+def _moment(time: str) -> str:
+    """A local time as people write it."""
+    return time[:16].replace("T", " ")
 
 
 def limits(violations: Mapping[str, Any]) -> RenderableType:
@@ -132,7 +128,7 @@ def limits(violations: Mapping[str, Any]) -> RenderableType:
     if not violations["count"]:
         return "No network limit was broken."
     table = _plain_table(f"Network limits broken in {number(violations['hours'], 2, 'hours')}")
-    for name in ("Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When (UTC)"):
+    for name in ("Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When"):
         table.add_column(
             name, justify="right" if name in ("Hours", "Episodes", "Elements", "Value", "Limit") else "left"
         )
@@ -147,7 +143,7 @@ def limits(violations: Mapping[str, Any]) -> RenderableType:
             _text(worst["name"]),
             number(worst["value"], decimals, unit),
             number(worst["limit"], decimals, unit),
-            worst["time"][:16].replace("T", " "),
+            _moment(worst["time"]),
         )
     return table
 

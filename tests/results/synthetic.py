@@ -1,4 +1,4 @@
-"""A run made up for tests: its figures follow from simple formulas, so that tests can tell what must come out."""
+"""A run made up for tests: its figures follow from simple formulas, so that tests know what must come out."""
 
 from __future__ import annotations
 
