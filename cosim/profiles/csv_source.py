@@ -165,11 +165,18 @@ def _stamps(
         naive = column.type.tz is None
     else:
         texts = np.array([str(text).strip() for text in column.to_pylist()], dtype=object)
-        naive = not any(_OFFSET.search(text[10:]) for text in texts[:1]) and "%z" not in (time_format or "")
+        offset = np.array([_OFFSET.search(text[10:]) is not None for text in texts], dtype=bool)
+        naive = not offset.any() and "%z" not in (time_format or "")
         parsed = pd.to_datetime(
             pd.Series(texts), format=time_format or "ISO8601", errors="coerce", utc=not naive
         )
         seconds = parsed.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
+        if offset.any():
+            problems.rows(
+                ~offset & ~np.isnat(seconds),
+                lambda row: f"{texts[row]} has no offset, other stamps have one",
+                "write all stamps with an offset or none",
+            )
     unreadable = np.isnat(seconds)
     problems.rows(
         unreadable,

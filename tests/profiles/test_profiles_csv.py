@@ -181,6 +181,21 @@ def test_stamps_that_cannot_be_read(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == [(4, "cannot read the time stamp 'yesterday'")]
 
 
+def test_offsets_on_some_stamps_only(tmp_path: Path) -> None:
+    times = ["soon", *(f"2025-01-01T00:{minute}:00+01:00" for minute in (15, 30)), "2025-01-01T00:45:00"]
+    write(tmp_path / "p.csv", table(times, [1] * 4, [1] * 4))
+    found = problems_of(tmp_path)
+    assert (2, "cannot read the time stamp 'soon'") in found
+    assert (5, "2025-01-01T00:45:00 has no offset, other stamps have one") in found
+
+
+def test_summer_time_as_changing_offsets(tmp_path: Path) -> None:
+    times = ["2025-03-30T01:00:00+01:00", "2025-03-30T03:00:00+02:00", "2025-03-30T04:00:00+02:00"]
+    write(tmp_path / "p.csv", table(times, [1, 2, 3], [1, 2, 3]))
+    series = read_columns(CsvLoad(file="p.csv"), UTC, tmp_path, loads=True)
+    assert (len(series.values_kw), series.step_s) == (3, 3600)
+
+
 def test_many_problems_are_cut_with_a_count(tmp_path: Path) -> None:
     write(tmp_path / "p.csv", table(stamps(datetime(2025, 1, 1), 500), [-1] * 500, ["x"] * 500))
     found = problems_of(tmp_path)
