@@ -21,7 +21,7 @@ from cosim.errors import CosimError, InputError
 
 if TYPE_CHECKING:
     from cosim.scenario.load import Loaded
-    from cosim.simulation.run import Outcome, Progress
+    from cosim.simulation.runner import Outcome, Progress
 
 LIMITS_BROKEN = 4
 INTERRUPTED = 130
@@ -324,7 +324,7 @@ def _overrides(set_: list[str] | None) -> list[tuple[str, Any]]:
 
 def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
     """Run a scenario; what a room finds wrong is shown with all other mistakes, line by line."""
-    from cosim.simulation.run import run as simulate
+    from cosim.simulation.runner import run as simulate
 
     try:
         if show and sys.stderr.isatty():
@@ -396,7 +396,7 @@ def _labels(runs: list[Path]) -> list[str]:
 def _show(*parts: Any) -> None:
     from rich.console import Console
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a file or a pipe has no width of its own
     for part in parts:
         console.print(part, highlight=False, markup=False)
 

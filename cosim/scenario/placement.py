@@ -47,7 +47,7 @@ def place(scenario: Scenario, grid: Grid, streams: Streams) -> tuple[Placement, 
     """
     problems: list[Problem] = []
     free = _loads_to_take(grid, streams)
-    taken = 0
+    taken = spread = 0
     bus: list[IntArray] = []
     for number, group in enumerate(scenario.groups):
         path = f"groups[{number}].place"
@@ -60,7 +60,8 @@ def place(scenario: Scenario, grid: Grid, streams: Streams) -> tuple[Placement, 
         elif isinstance(group.place, AtBuses):
             bus.append(np.resize(_at(grid, group.place.buses, f"{path}.buses", problems), group.count))
         else:
-            bus.append(_spread(grid, group, streams, problems, path))
+            bus.append(_spread(grid, spread, group, streams, problems, path))
+            spread += group.count
     placed = np.concatenate(bus)
     _move_singles(scenario, grid, placed, problems)
     stays = taken > 0
@@ -87,8 +88,11 @@ def _at(grid: Grid, names: tuple[str, ...], path: str, problems: list[Problem]) 
     return np.maximum(rows, 0)
 
 
-def _spread(grid: Grid, group: Group, streams: Streams, problems: list[Problem], path: str) -> IntArray:
-    """Evenly over the fed buses that have loads in the grid file, in an order drawn from the seed."""
+def _spread(
+    grid: Grid, before: int, group: Group, streams: Streams, problems: list[Problem], path: str
+) -> IntArray:
+    """Evenly over the fed buses that have loads in the grid file, in an order drawn from the seed; a group goes
+    on where the `before` prosumers of earlier groups ended."""
     candidates = np.unique(grid.loads.bus)
     candidates = candidates[grid.buses.fed[candidates]]
     if not len(candidates):
@@ -96,8 +100,8 @@ def _spread(grid: Grid, group: Group, streams: Streams, problems: list[Problem],
             Problem("the grid file has no loads to spread prosumers over", "name buses instead", path)
         )
         return _nowhere(group)
-    order = streams.generator("placement", group.name).permutation(candidates)
-    return np.resize(order, group.count)
+    order = streams.generator("placement", "spread").permutation(candidates)
+    return order[(before + np.arange(group.count)) % len(order)]
 
 
 def _too_many(grid: Grid, group: Group, left: int, path: str) -> Problem:
