@@ -1,5 +1,4 @@
-"""Gode and Sunder's zero-intelligence traders reach the published efficiencies in our double auction, shout by
-shout."""
+"""Gode and Sunder's zero-intelligence traders reach the published efficiencies in our double auction."""
 
 from __future__ import annotations
 
