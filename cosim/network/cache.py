@@ -90,7 +90,8 @@ def load_arrays(path: Path, origin: Origin) -> Grid:
     Raises:
         OSError, ValueError, KeyError, zipfile.BadZipFile: for a damaged file.
     """
-    with np.load(path, allow_pickle=False) as archive:
+    # opened here, since numpy leaves a file that is no archive open
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         parts = {part: kind(**_fields(archive, part, kind)) for part, kind in _PARTS.items()}
         notes = tuple(str(note) for note in archive["notes"])
     return Grid(origin=origin, notes=notes, **parts)

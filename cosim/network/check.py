@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cosim.errors import Problem
+from cosim.network.injections import GENERATORS, LOADS
 from cosim.network.tables import column, unique_names
 
 _REQUIRED = {
@@ -35,6 +36,14 @@ _NOT_REPRESENTED = {
     "line_dc": "a DC line",
     "bus_dc": "a DC bus",
 }
+_ENDS: dict[str, tuple[str, ...]] = {
+    "bus": (),
+    "line": ("from_bus", "to_bus"),
+    "trafo": ("hv_bus", "lv_bus"),
+    "ext_grid": ("bus",),
+    **dict.fromkeys((*LOADS, *GENERATORS), ("bus",)),
+}
+"""Columns of each table that name a bus."""
 _SHOWN = 5
 """Problems of one kind that are listed one by one."""
 
@@ -43,14 +52,17 @@ def check_net(net: Any) -> list[Problem]:
     """Every reason why the net cannot be used, at most `_SHOWN` of a kind."""
     if not len(net.bus):
         return [Problem("the grid has no buses")]
+    misshapen = list(_misshapen(net))
+    if misshapen:
+        return misshapen
     problems = list(_not_represented(net))
     if not len(net.ext_grid) or not net.ext_grid["in_service"].any():
         problems.append(
             Problem("the grid has no connection to the one above", "add an ext_grid in service (slack bus)")
         )
+    problems += _shortened(list(_dangling(net)), "bus")
     for table in _REQUIRED:
         problems += _shortened(list(_numbers(net, table)), table)
-        problems += _shortened(list(_dangling(net, table)), table)
     problems += _shortened(list(_bands(net)), "bus")
     return problems
 
@@ -89,13 +101,27 @@ def _numbers(net: Any, table: str) -> Iterator[Problem]:
             yield Problem(f"{names[row]!r} has no impedance", "join its buses by a closed switch instead")
 
 
-def _dangling(net: Any, table: str) -> Iterator[Problem]:
+def _misshapen(net: Any) -> Iterator[Problem]:
+    """Tables without a column that all else needs, or whose rows cannot be told apart."""
+    for table, ends in _ENDS.items():
+        rows = net.get(table, ())
+        if not len(rows):
+            continue
+        for key in (*ends, "in_service"):
+            if key not in rows:
+                yield Problem(f"table {table!r} of the grid file has no column {key!r}")
+        if not rows.index.is_unique or rows.index.dtype.kind not in "iu":
+            yield Problem(f"the index of table {table!r} must be whole numbers, each once")
+
+
+def _dangling(net: Any) -> Iterator[Problem]:
     """Rows that name a bus that is not there."""
-    ends = {"line": ("from_bus", "to_bus"), "trafo": ("hv_bus", "lv_bus"), "ext_grid": ("bus",)}
     known = net.bus.index
-    for key in ends.get(table, ()):
-        for index, bus in net[table][key][~net[table][key].isin(known)].items():
-            yield Problem(f"{table} {index} ends at bus {bus}, which is not in the grid file")
+    for table, ends in _ENDS.items():
+        rows = net.get(table, ())
+        for key in ends if len(rows) else ():
+            for index, bus in rows[key][~rows[key].isin(known)].items():
+                yield Problem(f"{table} {index} is at bus {bus}, which is not in the grid file")
 
 
 def _bands(net: Any) -> Iterator[Problem]:

@@ -21,7 +21,14 @@ from cosim.network.grid import (
     Sources,
     Transformers,
 )
-from cosim.network.injections import GENERATORS, LOADS, notes_on, read_injections, take_out_injections
+from cosim.network.injections import (
+    GENERATORS,
+    LOADS,
+    at_fed_buses,
+    notes_on,
+    read_injections,
+    take_out_injections,
+)
 from cosim.network.reference import run_reference
 from cosim.network.tables import column, coordinates, rows_of, unique_names
 
@@ -71,8 +78,8 @@ def compile_net(net: Any, origin: Origin) -> Grid:
         buses=buses,
         lines=_lines(net, position, branch_row),
         transformers=_transformers(net, position, branch_row),
-        loads=loads,
-        generators=generators,
+        loads=at_fed_buses(loads, fed, "loads", notes),
+        generators=at_fed_buses(generators, fed, "generators", notes),
         sources=_sources(net, position, node),
         circuit=circuit,
         notes=tuple(notes),

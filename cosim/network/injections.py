@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.network.grid import Injections
 from cosim.network.tables import column, objects, rows_of, unique_names
 
@@ -86,20 +87,29 @@ def _power_mva(key: str, table: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     return column(table, "p_mw", 0.0) * scaling, column(table, "q_mvar", 0.0) * scaling
 
 
+def at_fed_buses(rows: Injections, fed: BoolArray, what: str, notes: list[str]) -> Injections:
+    """The rows at buses that a source feeds; the others, which nothing can supply, are noted."""
+    kept = fed[rows.bus]
+    if kept.all():
+        return rows
+    notes.append(f"{what} at isolated buses are left out ({int((~kept).sum())})")
+    return Injections(*(getattr(rows, field.name)[kept] for field in fields(rows)))
+
+
 def notes_on(net: Any) -> list[str]:
     """In words: what the file holds and cosim leaves out or treats differently."""
     notes = []
     storages = int(net.storage["in_service"].sum()) if "storage" in net and len(net.storage) else 0
     if storages:
-        notes.append(f"{storages} storages of the grid file are left out: prosumers bring their own")
+        notes.append(f"storages of the grid file are left out ({storages}): prosumers bring their own")
     for key in ("asymmetric_load", "asymmetric_sgen"):
         if key in net and len(net[key]):
-            notes.append(f"{len(net[key])} single-phase elements count as symmetric ({key})")
+            notes.append(f"single-phase elements count as symmetric ({len(net[key])} of table {key!r})")
     shares = [
         column(net.load, name, 0.0) for name in net.load if str(name).startswith(("const_z", "const_i"))
     ]
     if any(share.any() for share in shares):
         notes.append("loads that depend on the voltage count as constant power")
     if "controller" in net and len(net.controller):
-        notes.append(f"{len(net.controller)} pandapower controllers do not act")
+        notes.append(f"controllers of pandapower do not act ({len(net.controller)})")
     return notes
