@@ -9,6 +9,8 @@ from cosim.core.arrays import FloatArray, IntArray
 
 DUST_KWH = 1e-12
 """Quantities below are rounding."""
+INDIFFERENT_EUR_PER_KWH = 1e-9
+"""A reservation price this close to the utility's counts as equal to it: actions pass through roundings."""
 
 
 @njit(cache=True)
@@ -68,7 +70,7 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
                 _take(row, quantity, limit, weight, remaining, shared)
         for row in rows:
             price = retail[owner] if side[row] > 0 else feed_in[owner]
-            if limit[row] < 0 or side[row] * (reservation[row] - price) >= 0.0:
+            if limit[row] < 0 or side[row] * (reservation[row] - price) >= -INDIFFERENT_EUR_PER_KWH:
                 quantity = _open_kwh(row, limit, weight, remaining, shared)
                 utility[row] += quantity
                 _take(row, quantity, limit, weight, remaining, shared)

@@ -19,7 +19,7 @@ from cosim.bidding.fields import Mode, action_columns, action_fields
 from cosim.bidding.rows import Bids, Rows
 from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
 from cosim.core.records import BUY, SELL, Clearing, Dispatch, Orders, Prices
-from cosim.devices.base import Ranges
+from cosim.devices.base import Device, Ranges
 from cosim.devices.fleet import Fleet
 
 
@@ -64,7 +64,7 @@ class Bidder:
             base[name] = span.base_kwh
             quantity[rows.up[name]] = span.high_kwh - span.base_kwh
             quantity[rows.down[name]] = span.base_kwh - span.low_kwh
-            value = _value(own, device.prosumer, prices)
+            value = _value(device, own, prices)
             reservation[rows.up[name]], reservation[rows.down[name]] = device.reservation(value)
         firm = self.fleet.total_by_prosumer(base)
         side = rows.side.copy()
@@ -177,11 +177,12 @@ class Bidder:
         )
 
 
-def _value(action: FloatArray | None, owner: IntArray, prices: Prices) -> FloatArray:
-    """Value of stored energy [EUR/kWh] for actions in [-1, 1]; zero for devices that decide nothing."""
+def _value(device: Device, action: FloatArray | None, prices: Prices) -> FloatArray:
+    """Value of energy inside [EUR/kWh] for actions in [-1, 1]; zero for devices that decide nothing."""
     if action is None:
-        return np.zeros(len(owner))
-    low, high = prices.low_eur_per_kwh[owner], prices.high_eur_per_kwh[owner]
+        return np.zeros(len(device))
+    owner = device.prosumer
+    low, high = device.value_range(prices.low_eur_per_kwh[owner], prices.high_eur_per_kwh[owner])
     return low + 0.5 * (action + 1.0) * (high - low)
 
 

@@ -20,7 +20,7 @@ ASK_MARGIN = Field(
     "ask_margin", "1", -1.0, 1.0, "Share of the way from the own limit price (-1) to retail (1), asks."
 )
 ABOUT = {
-    "reservation": "Value of energy inside, from the lowest feed-in (-1) to the highest retail price (1).",
+    "reservation": "Value of energy inside, from giving at any price (-1) to drawing at any price (1).",
     "setpoint": "Energy from the largest discharge (-1) over idle (0) to the largest charge (1).",
 }
 WHAT = {"reservation": "value", "setpoint": "setpoint"}

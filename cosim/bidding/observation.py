@@ -21,6 +21,7 @@ COMMON = (
     Field("feed_in_price", "EUR/kWh", -INFINITE, INFINITE, "What the utility pays."),
     Field("bid_ceiling", "EUR/kWh", -INFINITE, INFINITE, "Highest trade price not dearer than the utility."),
     Field("ask_floor", "EUR/kWh", -INFINITE, INFINITE, "Lowest trade price not worse than the utility."),
+    Field("lowest_retail_ahead", "EUR/kWh", -INFINITE, INFINITE, "Lowest retail price of the next 24 hours."),
     Field("value_low", "EUR/kWh", -INFINITE, INFINITE, "Lowest feed-in price of the run."),
     Field("value_high", "EUR/kWh", -INFINITE, INFINITE, "Highest retail price of the run."),
     Field("hour_sin", "1", -1.0, 1.0, "Sine of the local hour."),
@@ -47,9 +48,22 @@ class Observer:
         self.fields = tuple(fields)
 
     def observe(
-        self, state: FleetState, period: Period, ranges: Mapping[str, Ranges], prices: Prices
+        self,
+        state: FleetState,
+        period: Period,
+        ranges: Mapping[str, Ranges],
+        prices: Prices,
+        lowest_ahead: FloatArray,
     ) -> FloatArray:
-        """Observations of everybody, shape (n, len(fields))."""
+        """Observations of everybody, shape (n, len(fields)).
+
+        Args:
+            state: Of the devices.
+            period: The period that begins.
+            ranges: What the devices can do in it.
+            prices: What the utility asks and pays in it.
+            lowest_ahead: Lowest retail price of the next 24 hours [EUR/kWh], shape (n,).
+        """
         values = np.zeros((self.fleet.prosumers, len(self.fields)))
         firm = self.fleet.total_by_prosumer({name: span.base_kwh for name, span in ranges.items()})
         angle = period.hour_of_day * np.pi / 12.0
@@ -59,6 +73,7 @@ class Observer:
             prices.feed_in_eur_per_kwh,
             prices.bid_ceiling_eur_per_kwh,
             prices.ask_floor_eur_per_kwh,
+            lowest_ahead,
             prices.low_eur_per_kwh,
             prices.high_eur_per_kwh,
             np.sin(angle),

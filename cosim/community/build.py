@@ -30,6 +30,7 @@ from cosim.errors import ScenarioError
 from cosim.market import mechanism
 from cosim.network import limits, solver
 from cosim.network.grid import Grid, load_grid
+from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
 from cosim.profiles.passive import passive_generators, passive_loads
@@ -115,7 +116,7 @@ def _fleet(population: Population, rates: _Rates, streams: Streams, folder: Path
         if owned:
             series[kind] = read(owned, rates.ticks, folder)
     per_period = rates.settlement.step_minutes // rates.ticks.step_minutes
-    site = Site(rates.settlement, streams, per_period, series)
+    site = Site(rates.settlement, per_period, series)
     requests = {
         kind: [
             Request(item.config, item.prosumer, item.member, item.members, item.streams.within(kind))
@@ -201,7 +202,7 @@ def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates)
         limits.resolve(grid, config.limits),
         site,
         Rates(rates.settlement, rates.flows),
-        None,
+        slack_series(config, rates.flows, scenario.base),
     )
 
 

@@ -100,7 +100,9 @@ class Community:
         period = self.clock.period(index)
         prices = self.tariffs.prices(index)
         ranges = self.fleet.ranges(self.state, period)
-        observation = self.observer.observe(self.state, period, ranges, prices)
+        observation = self.observer.observe(
+            self.state, period, ranges, prices, self.tariffs.lowest_retail_ahead(index)
+        )
         knowledge = Knowledge(observation, self.memory.mean_field(index))
         self.turn = Turn(period, prices, ranges, knowledge)
 
@@ -132,7 +134,8 @@ class Community:
         """Let the period happen: the only phase that changes the state of a device."""
         turn = self.turn
         self.state = self.fleet.commit(self.state, turn.period, turn.dispatch.device_kwh)
-        turn.shadow = self.counterfactual.step(turn.period, turn.prices)
+        lowest_ahead = self.tariffs.lowest_retail_ahead(turn.period.index)
+        turn.shadow = self.counterfactual.step(turn.period, turn.prices, lowest_ahead)
 
     def settle(self) -> None:
         """Bill everybody, and their shadows."""

@@ -38,10 +38,10 @@ class Counterfactual:
             period_hours=fields.period_hours,
         )
 
-    def step(self, period: Period, prices: Prices) -> Dispatch:
-        """What the shadow does in this period; moves its own states on."""
+    def step(self, period: Period, prices: Prices, lowest_ahead: FloatArray) -> Dispatch:
+        """What the shadow does in this period; moves its own states on. Arguments: see `Observer.observe`."""
         ranges = self.fleet.ranges(self.state, period)
-        observation = self._observer.observe(self.state, period, ranges, prices)
+        observation = self._observer.observe(self.state, period, ranges, prices, lowest_ahead)
         action = baseline_action(self._spec, observation, self._parameters)
         dispatch = self._bidder.dispatch(self._bidder.bids(ranges, action, prices), prices)
         self.state = self.fleet.commit(self.state, period, dispatch.device_kwh)

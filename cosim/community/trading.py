@@ -135,9 +135,18 @@ class _Board:
 
 
 def _best(orders: Orders, price: FloatArray, open_kwh: FloatArray, prosumers: int) -> FloatArray:
-    """Best open price of every prosumer and side, shape (n, 2); NaN where nothing is open."""
+    """Best open price of every prosumer and side, shape (n, 2).
+
+    Where everything is filled it is the best price of what was for trade, so that a trader who is done still
+    learns from the board; NaN only where nothing was.
+    """
     best = np.full((prosumers, 2), np.nan)
     for column, side, better in ((0, BUY, np.fmax), (1, SELL, np.fmin)):
-        rows = (orders.side == side) & (open_kwh > 0.0)
-        better.at(best[:, column], orders.owner[rows], price[rows])
+        own = orders.side == side
+        still = own & (open_kwh > 0.0)
+        better.at(best[:, column], orders.owner[still], price[still])
+        done = own & np.isnan(best[orders.owner, column])
+        ever = np.full(prosumers, np.nan)
+        better.at(ever, orders.owner[done], price[done])
+        best[:, column] = np.where(np.isnan(best[:, column]), ever, best[:, column])
     return best

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -44,15 +44,44 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """Randomness of the devices of one kind while a run goes on.
+
+    Every request draws for all its members, so that a device keeps its draws whoever else owns one.
+    """
+
+    requests: tuple[Request, ...] = ()
+
+    def normal(self, width: int, *names: str | int) -> FloatArray:
+        """Standard normal draws, shape (d, width): the same names, the same draws."""
+        return np.concatenate(
+            [
+                request.streams.generator(*names).standard_normal((request.members, width))[request.member]
+                for request in self.requests
+            ]
+        )
+
+    def uniform(self, width: int, *names: str | int) -> FloatArray:
+        """Draws between -1 and 1, shape (d, width): the same names, the same draws."""
+        return np.concatenate(
+            [
+                request.streams.generator(*names).uniform(-1.0, 1.0, (request.members, width))[request.member]
+                for request in self.requests
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """What devices of a community share: time, and the series of their sources."""
+    """What devices are given besides their parameters: time, the series of their sources, randomness."""
 
     clock: Clock
-    streams: Streams
     ticks_per_period: int
     """Steps of the series in one settlement period."""
     series: Mapping[str, Series]
     """Series by device kind, one column per device of the kind, in the order of the requests."""
+    draws: Draws = Draws()
+    """Randomness of the kind; `Device.build` fills it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +109,7 @@ class Device(ABC):
     Args:
         prosumer: Owner of every device, shape (d,).
         columns: Parameters by name, shape (d,) each.
-        site: Time and series.
+        site: Time, series and randomness.
     """
 
     kind: ClassVar[str]
@@ -112,7 +141,7 @@ class Device(ABC):
             for name in cls.Config.model_fields
         }
         prosumer = np.concatenate([request.prosumer for request in requests])
-        return cls(prosumer, columns, site)
+        return cls(prosumer, columns, replace(site, draws=Draws(tuple(requests))))
 
     def initial_state(self) -> State:
         """State before the first period; empty for devices without memory."""
@@ -129,6 +158,20 @@ class Device(ABC):
             value_eur_per_kwh: Value of one kWh inside the device (stored energy), shape (d,).
         """
         return value_eur_per_kwh, value_eur_per_kwh
+
+    def value_range(
+        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values that an action can put on energy inside [EUR/kWh], shape (d,) each.
+
+        At the lower end the device gives even for the lowest feed-in price, at the upper end it draws even at
+        the highest retail price.
+
+        Args:
+            low_eur_per_kwh: Lowest feed-in price of the run, shape (d,).
+            high_eur_per_kwh: Highest retail price of the run, shape (d,).
+        """
+        return low_eur_per_kwh, high_eur_per_kwh
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """State after a period in which the devices drew `energy_kwh`; pure."""

@@ -81,6 +81,13 @@ class Battery(Device):
         c = self.columns
         return value_eur_per_kwh * c["charge_efficiency"], value_eur_per_kwh / c["discharge_efficiency"]
 
+    def value_range(
+        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """From giving at any price to drawing at any price: `low x eta_d` to `high / eta_c`."""
+        c = self.columns
+        return low_eur_per_kwh * c["discharge_efficiency"], high_eur_per_kwh / c["charge_efficiency"]
+
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """The energy balance above; raises AuditError where a state of charge would leave its window."""
         c = self.columns

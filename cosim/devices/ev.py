@@ -58,8 +58,8 @@ class EvConfig(Config):
 
     @model_validator(mode="after")
     def _hours_differ(self) -> EvConfig:
-        arrival, departure = self.arrival_hour, self.departure_hour
-        if bounds(arrival) == bounds(departure) and bounds(arrival)[0] == bounds(arrival)[1]:
+        hours = {hour % 24.0 for draw in (self.arrival_hour, self.departure_hour) for hour in bounds(draw)}
+        if len(hours) == 1:
             raise ValueError("arrival_hour equals departure_hour: the vehicle is never at home")
         return self
 
@@ -85,7 +85,7 @@ class Ev(Device):
     def __init__(self, prosumer: IntArray, columns: Mapping[str, FloatArray], site: Site) -> None:
         super().__init__(prosumer, columns, site)
         self._wanted_kwh = columns["capacity_kwh"] * columns["departure_soc"]
-        self._trips = Trips(columns, site.clock, site.streams.within(self.kind))
+        self._trips = Trips(columns, site.clock, site.draws)
 
     def initial_state(self) -> State:
         """State of charge at the start [kWh]; a vehicle that arrives in period 0 comes from no trip."""
@@ -94,7 +94,7 @@ class Ev(Device):
 
     def periods_left(self, period: Period) -> IntArray:
         """Periods at home from this one on, 0 while away, shape (d,)."""
-        stay = self._trips.current(period.index, period.day)
+        stay = self._trips.current(period.index)
         at_home = (stay.arrival <= period.index) & (period.index < stay.departure)
         return np.where(at_home, stay.departure - period.index, 0)
 
@@ -119,6 +119,13 @@ class Ev(Device):
         c = self.columns
         return value_eur_per_kwh * c["charge_efficiency"], value_eur_per_kwh / c["discharge_efficiency"]
 
+    def value_range(
+        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """From giving at any price to drawing at any price: `low x eta_d` to `high / eta_c`."""
+        c = self.columns
+        return low_eur_per_kwh * c["discharge_efficiency"], high_eur_per_kwh / c["charge_efficiency"]
+
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Energy balance of the period, then the trip of those that arrive at its end."""
         c = self.columns
@@ -132,11 +139,8 @@ class Ev(Device):
 
     def _trip_before(self, period: Period) -> FloatArray:
         """Energy of the trips that end with this period [kWh], shape (d,)."""
-        coming = self._trips.current(period.index + 1, period.day)
-        tomorrow = self._trips.current(period.index + 1, period.day + 1)
-        arrives_today = coming.arrival == period.index + 1
-        arrives_tomorrow = tomorrow.arrival == period.index + 1
-        return np.where(arrives_today, coming.trip_kwh, np.where(arrives_tomorrow, tomorrow.trip_kwh, 0.0))
+        coming = self._trips.current(period.index + 1)
+        return np.where(coming.arrival == period.index + 1, coming.trip_kwh, 0.0)
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Whether at home, state of charge, need, time left, and what is possible now."""
@@ -152,7 +156,7 @@ class Ev(Device):
                 left * period.hours,
                 ranges.base_kwh,
                 ranges.high_kwh,
-                -ranges.low_kwh,
+                np.maximum(-ranges.low_kwh, 0.0),
             ]
         )
 

@@ -24,7 +24,7 @@ LEAST_KWH = 1e-3
 """Energy below which a relative tolerance stays absolute: rounding of nothing is not a breach."""
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
+@njit(cache=True)
 def components(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> FloatArray:
     """Components of every bill [EUR], shape (6, n), in the order of `bills.COMPONENTS`.
 
@@ -48,7 +48,7 @@ def components(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> FloatA
     return eur
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
+@njit(cache=True)
 def received(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> float:
     """What retailer, network operator and state receive in all [EUR].
 
@@ -68,7 +68,7 @@ def received(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> float:
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba has no types
+@njit(cache=True)
 def first_unbalanced(flows: FloatArray, tolerance: float) -> int:
     """First prosumer whose metered energy is not `bought - sold + import - export` with all four positive or
     zero, to a tolerance relative to its own energies; -1 if there is none."""

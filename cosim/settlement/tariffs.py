@@ -60,6 +60,7 @@ class TariffBook:
             raise ScenarioError(problems)
         self._low = self.rates.feed_in.min(axis=0)[self.tariff_of_prosumer]
         self._high = self.rates.retail.max(axis=0)[self.tariff_of_prosumer]
+        self._ahead = _lowest_ahead(self.rates, clock.periods_per_day)
         self._by_state = self._price_table()
         self._state = -1
         self._prices: Prices | None = None
@@ -84,6 +85,10 @@ class TariffBook:
             )
             self._state = state
         return self._prices
+
+    def lowest_retail_ahead(self, index: int) -> FloatArray:
+        """Lowest retail price of the 24 hours from period `index` on, as far as the run goes, shape (n,)."""
+        return self._ahead[index][self.tariff_of_prosumer]
 
     def bill(self, index: int, dispatch: Dispatch) -> Bill:
         """What every prosumer pays for period `index`.
@@ -121,6 +126,15 @@ class TariffBook:
         ceiling = (rates.retail - rates.trade_adder) / rates.trade_factor
         columns = (rates.retail, rates.feed_in, ceiling, rates.trade_factor, rates.trade_adder)
         return np.ascontiguousarray(np.stack(columns, axis=1))
+
+
+def _lowest_ahead(rates: Rates, periods: int) -> FloatArray:
+    """Lowest retail price of `periods` periods from each one on, shape (periods of the run, tariffs)."""
+    retail = rates.retail[rates.state]
+    beyond = np.full((periods - 1, retail.shape[1]), np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([retail, beyond]), periods, axis=0)
+    lowest: FloatArray = windows.min(axis=-1)
+    return lowest
 
 
 def _indices(tariffs: Sequence[str] | Sequence[int] | IntArray, names: tuple[str, ...]) -> IntArray:

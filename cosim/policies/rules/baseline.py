@@ -14,14 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import BoolArray, FloatArray
 from cosim.errors import PolicyError
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Spec
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
-"""Ends of the range that `.value` actions are mapped to [EUR/kWh]: an observation or a parameter."""
+"""Lowest feed-in and highest retail price of the run [EUR/kWh], an observation or a parameter: `.value`
+actions are mapped to `value_low x discharge efficiency` to `value_high / charge efficiency`."""
 JUST_ABOVE = 1.01
-"""Storing has to be worth a little more than feeding in, or the tie is anybody's."""
+"""What should happen has to be worth a little more than its alternative, or the tie is anybody's."""
+ROUNDING = 1.0 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,19 @@ class _Reader:
             return self.observation[:, self.spec.observation_index(name)]
         return np.zeros(len(self.observation))
 
-    def parameter(self, name: str, default: float) -> FloatArray:
-        if name in self.parameters:
-            return np.asarray(self.parameters[name], dtype=float)
-        return np.full(len(self.observation), default)
+    def efficiency(self, name: str) -> FloatArray:
+        """An efficiency among the parameters; 1 where it is absent or 0 (the prosumer lacks the device)."""
+        if name not in self.parameters:
+            return np.ones(len(self.observation))
+        given = np.asarray(self.parameters[name], dtype=float)
+        return np.where(given > 0.0, given, 1.0)
 
     def required(self, name: str) -> FloatArray:
         """An observation or a parameter that no default can stand in for."""
         if self.spec.observes(name):
             return self.observed(name)
         if name in self.parameters:
-            return self.parameter(name, 0.0)
+            return np.asarray(self.parameters[name], dtype=float)
         raise PolicyError(
             f"the self-consumption rule needs {name!r} among the observations or the device parameters, "
             "since there is an action on the value of stored energy"
@@ -70,10 +74,10 @@ def baseline_action(
     """The self-consumption rule.
 
     Margins are -1: what is left is traded at the own limit price. In bidding mode "reservation" a battery's
-    energy is worth midway between what storing gives up and what using it saves; an EV's worth grows with
-    its urgency from the lower to the upper end of the range of values. In mode "setpoint" the EV charges from
-    own surplus and evenly until departure; then the battery charges from the surplus that is left, and covers
-    the deficit.
+    energy is worth midway between what storing gives up and what using it saves; an EV's
+    energy is worth what it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV
+    charges from own surplus, and what it needs when the utility is cheapest; then the battery charges from
+    the surplus that is left, and covers the deficit.
 
     Args:
         spec: Fields of observation and action.
@@ -85,7 +89,7 @@ def baseline_action(
         Actions in [-1, 1], shape (n, A).
 
     Raises:
-        PolicyError: if the spec lacks what a value or an EV's urgency is computed from.
+        PolicyError: if the spec lacks what a value is computed from.
     """
     read = _Reader(spec, observation, parameters or {})
     action = np.zeros((len(observation), len(spec.action)))
@@ -99,7 +103,7 @@ def baseline_action(
             continue
         value_rule, energy_rule = RULES[kind]
         if name.endswith(".value"):
-            chosen = _scaled_value(read, value_rule(read, device))
+            chosen = _scaled_value(read, device, value_rule(read, device))
         else:
             idle_kwh = _range_kwh(read, device)[1]
             wanted_kwh = energy_rule(read, device, net_kwh - idle_kwh)
@@ -119,44 +123,35 @@ def battery_value(read: _Reader, device: str) -> FloatArray:
     Returns:
         [EUR/kWh inside the battery], shape (n,).
     """
-    lower = read.observed("feed_in_price") / read.parameter(f"{device}.charge_efficiency", 1.0)
-    upper = read.observed("retail_price") * read.parameter(f"{device}.discharge_efficiency", 1.0)
+    lower = read.observed("feed_in_price") / read.efficiency(f"{device}.charge_efficiency")
+    upper = read.observed("retail_price") * read.efficiency(f"{device}.discharge_efficiency")
     return 0.5 * (lower + upper)
 
 
-def urgency(read: _Reader, device: str) -> FloatArray:
-    """Energy wanted until departure over the energy that can be charged until then, in [0, 1], shape (n,)."""
-    hours = read.spec.period_hours
-    if hours is None:
-        raise PolicyError(
-            "the self-consumption rule needs the length of a period (Spec.period_hours): an EV's urgency is "
-            "measured by it"
-        )
-    periods = np.maximum(read.observed(f"{device}.hours_left") / hours, 1.0)
-    inside = read.parameter(f"{device}.charge_efficiency", 1.0) * read.observed(f"{device}.max_charge_kwh")
-    need = np.maximum(read.observed(f"{device}.need_kwh"), 0.0)
-    share = np.where(need > 0.0, 1.0, 0.0)  # what cannot be met at all is as urgent as can be
-    np.divide(need, inside * periods, out=share, where=inside > 0.0)
-    return np.clip(share, 0.0, 1.0) * (read.observed(f"{device}.plugged") > 0.5)
+def is_cheapest(read: _Reader) -> BoolArray:
+    """Whether the utility will not be cheaper in the next 24 hours, shape (n,); a flat tariff: always."""
+    retail = read.observed("retail_price")
+    return retail <= np.minimum(read.observed("lowest_retail_ahead"), retail) * ROUNDING
 
 
 def ev_value(read: _Reader, device: str) -> FloatArray:
-    """Value of energy in an EV: grows with urgency from the lower to the upper end of the range of values.
+    """Value of energy in an EV: what it would cost from the utility in the cheapest hour ahead.
 
-    Never so low that own surplus is fed in rather than charged, and never below a battery's where the EV can
-    discharge. Under time-of-use prices this buys from the utility when that is cheap, and in the dear hours
-    only when time runs out.
+    So an EV that needs energy charges from the utility when that is cheapest (at once, with a flat tariff),
+    and from other prosumers whenever they are cheaper still; what time no longer allows to put off it has to
+    charge anyway. One that needs none takes what would be fed in. Where it can discharge, its energy is
+    worth no less than a battery's.
 
     Returns:
         [EUR/kWh inside the battery], shape (n,).
     """
-    low, high = read.required(VALUE_LOW), read.required(VALUE_HIGH)
-    grown = low + urgency(read, device) * (high - low)
-    surplus_stays = (
-        JUST_ABOVE * read.observed("feed_in_price") / read.parameter(f"{device}.charge_efficiency", 1.0)
-    )
+    inside = read.efficiency(f"{device}.charge_efficiency")
+    ahead = np.minimum(read.observed("lowest_retail_ahead"), read.observed("retail_price"))
+    needed = JUST_ABOVE * ahead / inside
+    surplus_stays = JUST_ABOVE * read.observed("feed_in_price") / inside
+    value = np.where(read.observed(f"{device}.need_kwh") > 0.0, needed, surplus_stays)
     discharges = read.observed(f"{device}.max_discharge_kwh") > 0.0
-    return np.maximum(grown, np.where(discharges, battery_value(read, device), surplus_stays))
+    return np.maximum(value, np.where(discharges, battery_value(read, device), value))
 
 
 def battery_kwh(read: _Reader, device: str, net_kwh: FloatArray) -> FloatArray:
@@ -166,12 +161,13 @@ def battery_kwh(read: _Reader, device: str, net_kwh: FloatArray) -> FloatArray:
 
 
 def ev_kwh(read: _Reader, device: str, net_kwh: FloatArray) -> FloatArray:
-    """Charge own surplus, and no less than evenly until departure; discharge into a deficit only what is not
-    wanted [kWh], shape (n,)."""
+    """Charge own surplus, and what is needed when the utility is cheapest; discharge into a deficit only what
+    is not wanted [kWh], shape (n,)."""
     low, base, high = _range_kwh(read, device)
-    even = np.maximum(base, urgency(read, device) * high)
-    spare = read.observed(f"{device}.need_kwh") <= 0.0
-    return np.minimum(np.maximum(-net_kwh, np.where(spare, low, even)), high)
+    need = np.maximum(read.observed(f"{device}.need_kwh"), 0.0)
+    bought = np.where(is_cheapest(read), need / read.efficiency(f"{device}.charge_efficiency"), 0.0)
+    least = np.where(need > 0.0, np.maximum(base, bought), low)
+    return np.minimum(np.maximum(-net_kwh, least), high)
 
 
 def _range_kwh(read: _Reader, device: str) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -181,8 +177,9 @@ def _range_kwh(read: _Reader, device: str) -> tuple[FloatArray, FloatArray, Floa
     return np.minimum(-read.observed(f"{device}.max_discharge_kwh"), base), base, high
 
 
-def _scaled_value(read: _Reader, value: FloatArray) -> FloatArray:
-    low, high = read.required(VALUE_LOW), read.required(VALUE_HIGH)
+def _scaled_value(read: _Reader, device: str, value: FloatArray) -> FloatArray:
+    low = read.required(VALUE_LOW) * read.efficiency(f"{device}.discharge_efficiency")
+    high = read.required(VALUE_HIGH) / read.efficiency(f"{device}.charge_efficiency")
     width = high - low
     share = np.full(len(value), 0.5)
     np.divide(value - low, width, out=share, where=width > 0.0)
