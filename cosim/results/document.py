@@ -21,10 +21,11 @@ _HEAD = """\
       prosumer_totals.parquet
       report.html              one file, opens without a network
 
-An existing folder is never written into. While a run goes on, `manifest.json` says `running` and the tables are
-parts in `parts/`. At the end the parts are joined, and only then the status becomes `complete`. After Ctrl-C it
-is `interrupted`, after an error `failed`, with a message and the number of periods that were done; the parts
-stay. The same seed gives the same tables; only `manifest.json` and `speed` in `summary.json` know the clock.
+An existing folder is never written into. While a run goes on, `manifest.json` says `running` and the tables
+are parts in `parts/`. At the end the parts are joined, and only then the status becomes `complete`. After
+Ctrl-C it is `interrupted`, after an error `failed`, with a message and the number of periods that were done;
+the parts stay. The same seed gives the same tables; only `manifest.json` and `speed` in `summary.json` know
+the clock.
 
 ```python
 import cosim
@@ -39,10 +40,10 @@ cosim.load("outputs/stopped-run", partial=True).steps      # what an unfinished 
 ## Conventions
 
 Power and energy drawn from a network are positive, injection is negative; columns that say otherwise are
-positive by definition (`generation_kwh`, `export_kwh`, `sold_kwh`). Money paid is positive. `time` is the start
-of the period: a UTC instant, shown in the scenario's zone. A figure that does not exist is NaN. Names are
-dictionaries (categories in pandas). Energy and money are float64, voltages and loadings float32. The unit and
-the explanation of each column are also in the Parquet file, as metadata of its field.
+positive by definition (`generation_kwh`, `export_kwh`, `sold_kwh`). Money paid is positive. `time` is the
+start of the period: a UTC instant, shown in the scenario's zone. A figure that does not exist is NaN. Names
+are dictionaries (categories in pandas). Energy and money are float64, voltages and loadings float32. The unit
+and the explanation of each column are also in the Parquet file, as metadata of its field.
 
 `outputs.record` in the scenario says how finely each table is recorded: `period`, `hour`, `day` or `none`.
 Hours and days are blocks of 60 minutes and 24 hours counted from the start of the run; the column "by block"
