@@ -21,10 +21,11 @@ from cosim.errors import CosimError, InputError
 
 if TYPE_CHECKING:
     from cosim.scenario.load import Loaded
-    from cosim.simulation.runner import Outcome, Progress
+    from cosim.simulation import Outcome, Progress
 
 LIMITS_BROKEN = 4
 INTERRUPTED = 130
+HOURS_OF_DAY = 24
 
 app = typer.Typer(
     help="Local energy markets with their grid: prosumers trade, every step is an AC power flow.",
@@ -168,7 +169,7 @@ def schema() -> None:
 
 
 @app.command()
-def violations(  # noqa: PLR0917 - one option each
+def violations(  # noqa: PLR0913, PLR0917 - one option each
     run: RunFolder,
     by: Annotated[
         By, typer.Option(help="Sum up by element, hour of the day or episode, or list rows.")
@@ -187,7 +188,7 @@ def violations(  # noqa: PLR0917 - one option each
     with _reported():
         from cosim.analysis import violations as broken
         from cosim.results.read import load
-        from cosim.results.show import VIOLATION_DECIMALS, frame
+        from cosim.results import show
 
         found = load(run)
         rows = broken.select(
@@ -198,25 +199,26 @@ def violations(  # noqa: PLR0917 - one option each
             end=to,
             hours=_hours(hours),
         )
-        step = found.flow_hours
-        table = {
-            By.element: lambda: broken.by_element(rows, step),
-            By.hour: lambda: broken.by_hour(rows).reset_index(),
-            By.episode: lambda: broken.episodes(rows, step),
-            By.row: lambda: broken.worst(rows, top),
-        }[by]()
+        step = found.hours("violations")
+        summed = {
+            By.element: lambda: (broken.by_element(rows, step), show.ELEMENT_COLUMNS),
+            By.episode: lambda: (broken.episodes(rows, step), show.EPISODE_COLUMNS),
+            By.hour: lambda: (broken.by_hour(rows).reset_index(), ()),
+            By.row: lambda: (broken.worst(rows, top), show.ROW_COLUMNS),
+        }
         if json_:
-            typer.echo(table.head(top).to_json(orient="records", date_format="iso", indent=2))
+            typer.echo(summed[by]()[0].head(top).to_json(orient="records", date_format="iso", indent=2))
         elif not len(rows):
             typer.echo(
-                "No network limit was broken." if not len(found.violations) else "None passes the filters."
+                "None passes the filters." if len(found.violations) else "No network limit was broken."
             )
         else:
-            most = 24 if by is By.hour else top
+            table, columns = summed[by]()
+            title = f"{found.name}: {len(rows):,} of {len(found.violations):,} violations"
             _show(
-                frame(
-                    table, f"{found.name}: {len(rows):,} violations", decimals=VIOLATION_DECIMALS, most=most
-                )
+                show.violations(table, title, columns, top)
+                if columns
+                else show.frame(table, title, most=HOURS_OF_DAY)
             )
 
 
@@ -247,9 +249,10 @@ def compare(
 def report(run: RunFolder) -> None:
     """Write report.html into the folder of a run."""
     with _reported():
-        from cosim.report import write_report
+        from cosim.report.html import write_report
+        from cosim.results.read import load
 
-        typer.echo(f"wrote {write_report(run)}")
+        typer.echo(f"wrote {write_report(load(run))}")
 
 
 @app.command()
@@ -272,7 +275,7 @@ def bench(
 
         from cosim.results.show import frame
 
-        _show(frame(pd.DataFrame(rows), f"cosim bench {name}", decimals={"ms_per_step": 3}))
+        _show(frame(pd.DataFrame(rows), f"cosim bench {name}"))
 
 
 def main() -> None:
@@ -282,7 +285,7 @@ def main() -> None:
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Turns what goes wrong into lines on standard error and an exit code; no traceback but for developers."""
+    """Turns what goes wrong into lines on standard error and an exit code; tracebacks for developers."""
     try:
         yield
     except CosimError as error:
@@ -324,7 +327,7 @@ def _overrides(set_: list[str] | None) -> list[tuple[str, Any]]:
 
 def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
     """Run a scenario; what a room finds wrong is shown with all other mistakes, line by line."""
-    from cosim.simulation.runner import run as simulate
+    from cosim.simulation import run as simulate
 
     try:
         if show and sys.stderr.isatty():
