@@ -54,7 +54,7 @@ class EvConfig(Config):
     departure_soc: Share = setting(
         0.8, unit="1", about="State of charge wanted at departure, share of the capacity."
     )
-    initial_soc: Share = setting(0.7, unit="1", about="State of charge at the start, share of the capacity.")
+    initial_soc: Share = setting(0.8, unit="1", about="State of charge at the start, share of the capacity.")
 
     @model_validator(mode="after")
     def _hours_differ(self) -> EvConfig:
