@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from cosim.results.read import load as load
     from cosim.scenario.load import load_scenario as load_scenario
     from cosim.scenario.schema import Scenario as Scenario
-    from cosim.simulation.model import Simulation as Simulation
-    from cosim.simulation.run import run as run
+    from cosim.simulation import Simulation as Simulation
+    from cosim.simulation import run as run
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Scenario": "cosim.scenario.schema:Scenario",
-    "Simulation": "cosim.simulation.model:Simulation",
+    "Simulation": "cosim.simulation:Simulation",
     "load": "cosim.results.read:load",
     "load_scenario": "cosim.scenario.load:load_scenario",
     "policies": "cosim.policies",
-    "run": "cosim.simulation.run:run",
+    "run": "cosim.simulation:run",
 }
 """Name -> where it lives."""
 

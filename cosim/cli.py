@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,8 +20,10 @@ import typer
 from cosim.errors import CosimError, InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cosim.scenario.load import Loaded
-    from cosim.simulation import Outcome, Progress
+    from cosim.simulation import Outcome
 
 LIMITS_BROKEN = 4
 INTERRUPTED = 130
@@ -187,8 +189,8 @@ def violations(  # noqa: PLR0913, PLR0917 - one option each
     """Show which network limits were broken: when, where, by how much."""
     with _reported():
         from cosim.analysis import violations as broken
-        from cosim.results.read import load
         from cosim.results import show
+        from cosim.results.read import load
 
         found = load(run)
         rows = broken.select(
@@ -200,7 +202,7 @@ def violations(  # noqa: PLR0913, PLR0917 - one option each
             hours=_hours(hours),
         )
         step = found.hours("violations")
-        summed = {
+        summed: dict[By, Callable[[], tuple[pd.DataFrame, Sequence[str]]]] = {
             By.element: lambda: (broken.by_element(rows, step), show.ELEMENT_COLUMNS),
             By.episode: lambda: (broken.episodes(rows, step), show.EPISODE_COLUMNS),
             By.hour: lambda: (broken.by_hour(rows).reset_index(), ()),
@@ -331,7 +333,9 @@ def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
 
     try:
         if show and sys.stderr.isatty():
-            with _progress_bar(loaded.scenario.horizon.periods) as progress:
+            from cosim.progress import progress_bar
+
+            with progress_bar(loaded.scenario.horizon.periods) as progress:
                 return simulate(loaded.scenario, output, progress)
         return simulate(loaded.scenario, output)
     except InputError as error:
@@ -340,39 +344,6 @@ def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
         if not any(problem.path.startswith("--") for problem in error.problems):
             facts_of(loaded)  # raises with every mistake in its place
         raise
-
-
-@contextmanager
-def _progress_bar(periods: int) -> Iterator[Callable[[Progress], None]]:
-    """A bar on standard error with running figures, drawn anew ten times a second at most."""
-    from time import perf_counter
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    figures = (
-        "{task.fields[p2p]:,.0f} kWh traded, {task.fields[saved]:,.2f} EUR saved, "
-        "{task.fields[broken]:,} limits broken"
-    )
-    columns = (BarColumn(30), MofNCompleteColumn(), TextColumn(figures), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=periods, p2p=0.0, saved=0.0, broken=0)
-        drawn = 0.0
-
-        def show(now: Progress) -> None:
-            nonlocal drawn
-            if perf_counter() - drawn > 0.1 or now.done == now.periods:
-                drawn = perf_counter()
-                bar.update(
-                    task,
-                    completed=now.done,
-                    p2p=now.p2p_kwh,
-                    saved=now.saving_eur,
-                    broken=now.violations,
-                )
-
-        yield show
 
 
 def _hours(text: str) -> tuple[float, float] | None:
@@ -399,7 +370,7 @@ def _labels(runs: list[Path]) -> list[str]:
 def _show(*parts: Any) -> None:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a file or a pipe has no width of its own
+    console = Console(width=None if sys.stdout.isatty() else 160)  # a file or a pipe has no width of its own
     for part in parts:
         console.print(part, highlight=False, markup=False)
 

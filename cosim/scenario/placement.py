@@ -91,8 +91,8 @@ def _at(grid: Grid, names: tuple[str, ...], path: str, problems: list[Problem]) 
 def _spread(
     grid: Grid, before: int, group: Group, streams: Streams, problems: list[Problem], path: str
 ) -> IntArray:
-    """Evenly over the fed buses that have loads in the grid file, in an order drawn from the seed; a group goes
-    on where the `before` prosumers of earlier groups ended."""
+    """Evenly over the fed buses that have loads in the grid file, in an order drawn from the seed; a group
+    goes on where the `before` prosumers of earlier groups ended."""
     candidates = np.unique(grid.loads.bus)
     candidates = candidates[grid.buses.fed[candidates]]
     if not len(candidates):

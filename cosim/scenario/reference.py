@@ -20,8 +20,8 @@ _INTRO = """# The scenario file
 <!-- Generated from the schema by `python -m cosim.scenario.reference`; do not edit. -->
 
 A scenario is a YAML file. Every key that it may have is listed here, with unit, default and meaning; a key
-that is not listed is an error. `cosim check FILE` reports all mistakes at once, `cosim schema` prints the JSON
-Schema from which editors complete, and `cosim init DIR` writes a scenario to start from.
+that is not listed is an error. `cosim check FILE` reports all mistakes at once, `cosim schema` prints the
+JSON Schema from which editors complete, and `cosim init DIR` writes a scenario to start from.
 
 A value that is *drawn* for each device is a number, `{uniform: [4, 12]}`, `{choice: [3.7, 11]}` or
 `{normal: {mean: 3500, std: 900, low: 500, high: 9000}}`. Paths start at the folder of the file.

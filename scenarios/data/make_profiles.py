@@ -1,6 +1,6 @@
-"""Writes the made-up measurements of own-data.yaml: twelve households and three PV plants over ten days
-in June, half-hour means in kW. `python scenarios/data/make_profiles.py` writes the files again; a test holds them
-to it. They show the format, they are no measurements.
+"""Writes the made-up measurements of own-data.yaml: twelve households and three PV plants over ten days in
+June, half-hour means in kW. `python scenarios/data/make_profiles.py` writes the files again, and a test
+compares. They show the format; they are no measurements.
 """
 
 from __future__ import annotations

@@ -1,0 +1,43 @@
+"""The bar that `cosim run` shows while it simulates. It only shows: figures come from the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosim.simulation import Progress
+
+
+@contextmanager
+def progress_bar(periods: int) -> Iterator[Callable[[Progress], None]]:
+    """A bar on standard error with running figures, drawn anew ten times a second at most."""
+    from time import perf_counter
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    figures = (
+        "{task.fields[p2p]:,.0f} kWh traded, {task.fields[saved]:,.2f} EUR saved, "
+        "{task.fields[broken]:,} limits broken"
+    )
+    columns = (BarColumn(30), MofNCompleteColumn(), TextColumn(figures), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=periods, p2p=0.0, saved=0.0, broken=0)
+        drawn = 0.0
+
+        def show(now: Progress) -> None:
+            nonlocal drawn
+            if perf_counter() - drawn > 0.1 or now.done == now.periods:
+                drawn = perf_counter()
+                bar.update(
+                    task,
+                    completed=now.done,
+                    p2p=now.p2p_kwh,
+                    saved=now.saving_eur,
+                    broken=now.violations,
+                )
+
+        yield show
