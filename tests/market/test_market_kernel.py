@@ -239,3 +239,20 @@ def test_many_requotes_of_a_long_book_match_as_in_the_order_book() -> None:
         steps.append(("replace", list(range(size)), rng.uniform(0.0, 0.4, size).tolist(), None))
         steps.append(("advance", None, None, None))
     assert_equal_sessions(orders, MarketConfig(), steps, 1)
+
+
+def test_requotes_that_never_match_do_not_fill_the_book() -> None:
+    rng = np.random.default_rng(4)
+    size = 100
+    orders = random_orders(rng, size, 20)
+    orders.side[:] = np.where(np.arange(size) < 10, SELL, BUY)
+    orders.price_eur_per_kwh[:] = 0.1
+    orders.quantity_kwh[:10] = 5.0
+    bids, asks = list(range(10, size)), list(range(10))
+    steps: list[tuple[str, Any, Any, Any]] = [("cancel", asks, None, None), ("advance", None, None, None)]
+    for _ in range(30):  # with nothing to match, entries that are out of date stay until there is no room
+        some = rng.permutation(bids)[:40].tolist()
+        steps.append(("replace", some, rng.uniform(0.0, 0.4, len(some)).tolist(), None))
+        steps.append(("advance", None, None, None))
+    steps += [("replace", asks, [0.05] * 10, None), ("advance", None, None, None)]
+    assert_equal_sessions(orders, MarketConfig(), steps, 1)
