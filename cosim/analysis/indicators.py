@@ -270,15 +270,15 @@ def _energy(part: _Community) -> dict[str, Any]:
 
 
 def _network(part: _Community) -> dict[str, Any]:
-    """Energy at the slack, losses, and power flows that failed."""
+    """Energy at the slack, losses (relative to the consumption), and power flows that failed."""
     through = part.sums.get("slack_kwh")
     losses = part.sums.get("losses_kwh")
-    drawn = part.sums.get("net_kwh", 0.0) + part.sums.get("passive_kwh", 0.0)
+    used = part.sums.get("load_kwh", 0.0) + max(part.sums.get("passive_kwh", 0.0), 0.0)
     return {
         "slack_kwh": through,
         "passive_kwh": part.sums.get("passive_kwh"),
         "losses_kwh": losses,
-        "losses_percent": None if losses is None else _ratio(100.0 * losses, abs(drawn)),
+        "losses_percent": None if losses is None else _ratio(100.0 * losses, used),
         "diverged_periods": part.diverged,
     }
 

@@ -113,7 +113,7 @@ def _alone(energy: Mapping[str, Any], name: str) -> str:
 
 def _losses(found: Mapping[str, Any]) -> str:
     network = found["network"]
-    share = number(network["losses_percent"], 1, "% of the energy drawn")
+    share = number(network["losses_percent"], 1, "% of the consumption")
     diverged = network["diverged_periods"]
     return f"{share}; {diverged} periods without a power flow" if diverged else share
 

@@ -94,7 +94,7 @@ def test_a_diverged_flow_is_counted_and_adds_nothing(synthetic):
     found = gathered(
         synthetic.clock(2),
         [
-            steps(net_kwh=10.0, losses_kwh=0.5, slack_kwh=10.5),
+            steps(load_kwh=8.0, passive_kwh=2.0, losses_kwh=0.5, slack_kwh=10.5),
             steps(losses_kwh=np.nan, slack_kwh=np.nan, converged=False),
         ],
     )
