@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -21,6 +22,10 @@ from cosim.devices import registry
 from cosim.devices.base import Device, Request, Site
 from cosim.devices.fleet import Fleet
 from cosim.scenario.schema import Scenario
+
+# A busy machine is no defect: nothing here is tested for its time.
+hypothesis.settings.register_profile("cosim", deadline=None)
+hypothesis.settings.load_profile("cosim")
 
 
 @dataclass

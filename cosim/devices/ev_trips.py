@@ -76,7 +76,7 @@ class Trips:
         return found
 
     def _drawn(self, day: int) -> Stay:
-        """The stay that begins on `day`: at least one period, and at least one away before the next begins."""
+        """The stay that begins on `day`: at least one period, and at least one away after it."""
         c = self._columns
         stay_hours = (c["departure_hour"] - c["arrival_hour"]) % 24.0
         leaves = self._moment(day, c["arrival_hour"] + stay_hours + self._shift(day)[:, 1])
