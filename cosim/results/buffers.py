@@ -26,8 +26,6 @@ class Buffer(Protocol):
     def take(self, *, complete: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Any]]:
         """Slot and community of every row so far, and the columns; the buffer is empty then.
 
-        The arrays are the buffer's own: they hold until the next `add`.
-
         A last period that not every community has reached is an error if the run is said to be `complete`,
         and left out if not.
         """
@@ -165,7 +163,7 @@ class BlockBuffer:
             if column.name in self._weights:
                 weights = self._weights[column.name][:used]
                 values = np.divide(values, weights, out=np.full(values.shape, np.nan), where=weights > 0)
-            found[column.name] = values.reshape(-1).astype(numpy_type(column.kind), copy=False)
+            found[column.name] = values.reshape(-1).astype(numpy_type(column.kind), copy=True)
         self._periods[:] = 0
         return np.repeat(np.arange(used), len(self._owner)), np.tile(self._owner, used), found
 

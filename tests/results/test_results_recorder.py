@@ -17,6 +17,7 @@ from cosim.core.outputs import OutputsConfig
 from cosim.errors import InputError
 from cosim.results import join as joining
 from cosim.results import recorder as recording
+from cosim.results.join import read_part
 from cosim.results.recorder import Members, Recorder
 from cosim.results.tables import BUSES, STEPS, TABLES
 
@@ -118,10 +119,10 @@ def test_parts_hold_fewer_periods_of_larger_communities(tmp_path, synthetic, mon
     recorder = Recorder(tmp_path, synthetic.clock(5), [part], only(buses="period"))
     for period in range(5):
         recorder.add("buses", period, {"vm_pu": np.ones(10)})
-    assert sorted(path.name for path in (tmp_path / "parts" / "buses").iterdir()) == [
-        "000000.arrow",
-        "000001.arrow",
-    ]
+    recorder.flush()
+    parts = sorted((tmp_path / "parts" / "buses").iterdir())
+    assert [path.name for path in parts] == ["000000.arrow", "000001.arrow", "000002.arrow"]
+    assert [len(read_part(path)) for path in parts] == [20, 20, 10]
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path, synthetic):
