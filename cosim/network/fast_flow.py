@@ -27,9 +27,16 @@ from cosim.network.solver import Intake, check_slack, diverged, idle_loading
 
 _SHORT_CIRCUIT_VA = 1e20
 """Makes the source's own impedance vanish beside the grid's: the slack voltage is held to rounding."""
-_TOLERANCE_PU = 1e-8
-"""Of the last Newton step; its convergence is quadratic, so the error that is left is of rounding's size."""
-_ITERATIONS = 30
+_METHOD = CalculationMethod.iterative_current
+"""Fixed-point iteration on the currents. It converges to the solution that a grid operates at, or not at all.
+Newton-Raphson, measured on four grids with feed-in of five to fifty times the transformer's rating, diverged
+or ended in the other solution, of low voltage, without a sign of it (pandapower's ended there less often).
+"""
+_TOLERANCE_PU = 1e-11
+"""Of the last change of a voltage. The convergence is linear: with a rate q the error left is at most
+q / (1 - q) times this, so under 1e-9 pu up to q = 0.99, close to the limit of what a grid can carry.
+"""
+_ITERATIONS = 500
 _OUTPUT = [ComponentType.node, ComponentType.generic_branch, ComponentType.source]
 
 
@@ -69,7 +76,7 @@ class FastFlow:
             result = self._model.calculate_power_flow(
                 error_tolerance=_TOLERANCE_PU,
                 max_iterations=_ITERATIONS,
-                calculation_method=CalculationMethod.newton_raphson,
+                calculation_method=_METHOD,
                 output_component_types=_OUTPUT,
             )
         except (IterationDiverge, SparseMatrixError):
@@ -95,7 +102,7 @@ class FastFlow:
             result = self._model.calculate_power_flow(
                 error_tolerance=_TOLERANCE_PU,
                 max_iterations=_ITERATIONS,
-                calculation_method=CalculationMethod.newton_raphson,
+                calculation_method=_METHOD,
                 update_data={ComponentType.sym_load: load, ComponentType.source: source},
                 output_component_types=_OUTPUT,
                 continue_on_batch_error=True,

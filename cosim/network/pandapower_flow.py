@@ -1,5 +1,9 @@
 """The reference solver: pandapower's Newton-Raphson on the net itself, read again from its origin. Slow; it
-takes nothing from the compiled circuit but the order of elements."""
+takes nothing from the compiled circuit but the order of elements.
+
+Newton's method can end in the solution of low voltage where feed-in is many times what a grid is built for
+(measured from twenty times a transformer's rating on); fast_flow.py says more.
+"""
 
 from __future__ import annotations
 
