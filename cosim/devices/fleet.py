@@ -11,6 +11,7 @@ from cosim.core.arrays import FloatArray, sum_by
 from cosim.core.clock import Period
 from cosim.devices.base import Device, Ranges, Request, Site, State
 from cosim.devices.registry import load
+from cosim.errors import InputError, Problem
 
 FleetState = Mapping[str, State]
 """Device kind -> state of its devices."""
@@ -34,15 +35,26 @@ class Fleet:
 
         Args:
             requests: Device kind -> its requests.
-            site: Time, randomness and series of the community.
+            site: Time and series of the community.
             prosumers: How many prosumers there are.
+
+        Raises:
+            InputError: if two devices go by the same kind: one would take the other's place.
         """
-        kinds = []
+        kinds: dict[str, Device] = {}
         for name, asked in requests.items():
             wanted = [request for request in asked if len(request.prosumer)]
             if wanted:
-                kinds.append(load(name).build(wanted, site))
-        return cls(kinds, prosumers)
+                device = load(name).build(wanted, site)
+                if device.kind in kinds:
+                    raise InputError(
+                        Problem(
+                            f"device {name!r} goes by the kind {device.kind!r}, as another device does",
+                            "give its class a `kind` of its own",
+                        )
+                    )
+                kinds[device.kind] = device
+        return cls(list(kinds.values()), prosumers)
 
     def initial_state(self) -> FleetState:
         """State of every device before the first period."""

@@ -112,9 +112,7 @@ def test_more_than_is_possible_is_a_breach(kit: Any, energy: float) -> None:
 
 
 def test_the_value_of_stored_energy_covers_the_losses(kit: Any) -> None:
-    device = battery(
-        kit, {"capacity_kwh": 10, "charge_efficiency": 0.9, "discharge_efficiency": 0.8}
-    )
+    device = battery(kit, {"capacity_kwh": 10, "charge_efficiency": 0.9, "discharge_efficiency": 0.8})
     draw, give = device.reservation(np.array([0.2]))
     assert draw == pytest.approx([0.18]) and give == pytest.approx([0.25])
 

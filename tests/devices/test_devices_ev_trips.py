@@ -28,9 +28,7 @@ def trips(kit: Any, clock: Any, seed: int = 1, count: int = 1, **hours: Any) -> 
 def at_home(kit: Any, clock: Any, **hours: Any) -> list[bool]:
     own = trips(kit, clock, **hours)
     stays = [own.current(index) for index in range(clock.periods)]
-    return [
-        bool(stay.arrival[0] <= index < stay.departure[0]) for index, stay in enumerate(stays)
-    ]
+    return [bool(stay.arrival[0] <= index < stay.departure[0]) for index, stay in enumerate(stays)]
 
 
 def hours_at_home(kit: Any, clock: Any, **hours: Any) -> list[float]:
@@ -94,9 +92,7 @@ def test_stays_follow_each_other(
 ) -> None:
     """However hours vary: one stay a day, none overlaps, each lasts a period and ends before the next."""
     clock = kit.clock(start, minutes, 5 * 24 * 60 // minutes)
-    own = trips(
-        kit, clock, seed=seed, arrival_hour=arrival, departure_hour=departure, hours_spread=spread
-    )
+    own = trips(kit, clock, seed=seed, arrival_hour=arrival, departure_hour=departure, hours_spread=spread)
     found: list[tuple[int, int]] = []
     for index in range(clock.periods + 1):
         stay = own.current(index)
