@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cosim.core.registry import nearest
+from cosim.devices import registry
 from cosim.scenario.nested import error
 
 Errors = list[dict[str, Any]]
@@ -26,7 +27,7 @@ def misfits(data: Mapping[str, Any]) -> Errors:
             if isinstance(other, str) and _circles(kind, devices):
                 text = f"{kind!r} is a share of {other!r}, which in the end is a share of {kind!r} itself"
                 errors.append(error((*at, "devices", kind, "of"), "unknown_name", text, other))
-            elif isinstance(other, str) and other not in devices:
+            elif isinstance(other, str) and other not in devices and _all_known(devices):
                 others = [name for name in devices if name != kind]
                 text = f"the group has no other device {other!r} ({nearest(other, others)})"
                 errors.append(error((*at, "devices", kind, "of"), "unknown_name", text, other))
@@ -42,6 +43,11 @@ def misfits(data: Mapping[str, Any]) -> Errors:
         if isinstance(single, Mapping):
             _labels(errors, data, single, ("prosumers", name))
     return errors
+
+
+def _all_known(devices: Mapping[str, Any]) -> bool:
+    """Whether no kind is misspelt: one that is, is reported, and may be the one that is missed."""
+    return all(":" in kind or kind in registry.names() for kind in devices)
 
 
 def _circles(kind: str, devices: Mapping[str, Any]) -> bool:

@@ -39,11 +39,14 @@ class Source:
         """Problems of a room, whose paths start at `at`, placed in the document."""
         placed = []
         for problem in problems:
-            if problem.file is not None:  # in another file, for example a CSV: its own place says more
-                placed.append(problem)
-                continue
             location = (*at, *_split(problem.path))
-            placed.append(self.placed(Problem(problem.message, problem.remedy, dotted(location)), location))
+            if problem.file is not None and (problem.line is not None or not location):
+                placed.append(problem)  # in another file, for example a CSV: its own place says more
+                continue
+            message = f"{problem.file}: {problem.message}" if problem.file else problem.message
+            if problem.file is not None and (*location, "file") in self.document.lines:
+                location = (*location, "file")
+            placed.append(self.placed(Problem(message, problem.remedy, dotted(location)), location))
         return placed
 
 

@@ -91,7 +91,10 @@ class _Checked:
             {
                 "type": "object",
                 "title": "module:Class",
-                "properties": {"kind": own, "parameters": {"type": "object"}},
+                "properties": {
+                    "kind": {**own, "description": PolicyUse.model_fields["kind"].description},
+                    "parameters": {"type": "object", "description": "Parameters of the class's Config."},
+                },
                 "required": ["kind"],
                 "additionalProperties": False,
             }

@@ -99,8 +99,8 @@ class _Page:
         if isinstance(item.get("items"), dict):
             for suffix, name, node in self._objects(item["items"]):
                 yield "[]" + suffix, name, node
-        if isinstance(item.get("additionalProperties"), dict):
-            for suffix, name, node in self._objects(item["additionalProperties"]):
+        for named in _named(item):
+            for suffix, name, node in self._objects(named):
                 yield ".NAME" + suffix, name, node
         if item.get("type") == "object" and "properties" in item:
             yield from self._of("", item)
@@ -109,8 +109,8 @@ class _Page:
         if name in ("Uniform", "Normal", "Choice", "NormalParameters"):
             return
         yield "", name, node
-        if isinstance(node.get("additionalProperties"), dict):
-            for suffix, inner, child in self._objects(node["additionalProperties"]):
+        for named in _named(node):
+            for suffix, inner, child in self._objects(named):
                 yield ".NAME" + suffix, inner, child
 
     def _about(self, item: Node) -> str:
@@ -160,6 +160,13 @@ _KINDS = {
     "object": "section",
     "string": "text",
 }
+
+
+def _named(item: Node) -> Iterator[Node]:
+    """What stands behind keys that the user chooses."""
+    for child in (item.get("additionalProperties"), *item.get("patternProperties", {}).values()):
+        if isinstance(child, dict):
+            yield child
 
 
 def _variant(node: Node) -> str:

@@ -1,0 +1,116 @@
+"""What only a room can find is reported with its line, together with everything else; the account is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim.errors import Problem, ScenarioError
+from cosim.scenario.account import account_of
+from cosim.scenario.check import check
+
+Write = Callable[..., Path]
+BUSES = "\n        - LV2.101 Bus 10\n        - LV2.101 Bos 11"
+
+
+def mistakes(path: Path, *overrides: tuple[str, Any]) -> list[Problem]:
+    with pytest.raises(ScenarioError) as caught:
+        check(path, overrides)
+    return list(caught.value.problems)
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, row in enumerate(text.splitlines(), 1) if part in row)
+
+
+def test_rooms_and_schema_report_together(write: Write, good: str) -> None:
+    text = (
+        good.replace("seed: 1", "sead: 1")
+        .replace("  name: 1-LV", "  limits: {vm_pu: [0.9, 1.1], line_loading_percent: 100}\n  name: 1-LV")
+        .replace("capacity_kwh: 8", "capacity_kwh: -8")
+        .replace("  - name: households", f"  - name: households\n    place:\n      buses: {BUSES}")
+        .replace("default: zero-intelligence", "default: telepathy")
+    )  # fmt: skip
+    found = mistakes(write(text))
+    assert [problem.line for problem in found] == [
+        line_of(text, part) for part in ("sead", "Bos 11", "-8", "telepathy")
+    ]
+    assert "did you mean 'LV2.101 Bus 11'?" in found[1].remedy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "message"),
+    [
+        ("1-LV-rural2--0-sw", "1-LV-rural9--0-sw", "1-LV-rural9", "did you mean"),
+        ("name: 1-LV-rural2--0-sw", "source: json\n  name: nowhere.json", "nowhere.json", "no grid file"),
+        ("  name: 1-LV", "  step: 25\n  name: 1-LV", "step: 25", "does not fit"),
+        ("feed_in: 0.08", "feed_in: 0.40", "feed_in", "0.4"),
+        (
+            "count: 20",
+            "count: 20\n    load: {profile: {source: csv, file: none.csv}}",
+            "none.csv",
+            "none.csv",
+        ),
+        ("count: 20", "count: 120\n    place: {in_place_of_loads: true}", "in_place", "99 loads"),
+    ],
+)
+def test_each_room_is_asked(write: Write, good: str, old: str, new: str, at: str, message: str) -> None:
+    assert old in good
+    text = good.replace(old, new, 1)
+    (problem,) = mistakes(write(text))
+    assert message in str(problem)
+    assert problem.line in (line_of(text, at), line_of(text, at) - 1, line_of(text, at) + 1)
+
+
+def test_a_price_series_that_is_not_there(write: Write, good: str) -> None:
+    (problem,) = mistakes(write(good.replace("feed_in: 0.08", "feed_in: {file: prices.csv}")))
+    assert "tariffs.default.feed_in" in str(problem)
+    assert "prices.csv" in str(problem)
+
+
+def test_a_profile_that_is_too_short_or_has_text(write: Write, good: str, tmp_path: Path) -> None:
+    rows = [f"2016-06-15T{hour:02d}:00+02:00,0.5" for hour in range(24)]
+    (tmp_path / "load.csv").write_text("\n".join(["time,a", *rows[:12]]) + "\n")
+    text = good.replace("count: 20", "count: 20\n    load: {profile: {source: csv, file: load.csv}}")
+    assert "load.csv" in str(mistakes(write(text))[0])
+    rows[5] = rows[5].replace("0.5", "much")
+    (tmp_path / "load.csv").write_text("\n".join(["time,a", *rows]) + "\n")
+    (problem,) = mistakes(write(text))
+    assert problem.file == tmp_path / "load.csv"
+    assert problem.line == 7
+
+
+def test_prosumers_on_a_bus_that_nothing_feeds(write: Write, good: str, tmp_path: Path) -> None:
+    pandapower = pytest.importorskip("pandapower")
+    net = pandapower.create_empty_network()
+    buses = [pandapower.create_bus(net, 0.4, name=f"bus {name}") for name in ("a", "b", "island")]
+    pandapower.create_ext_grid(net, buses[0])
+    pandapower.create_line(net, buses[0], buses[1], 0.1, "NAYY 4x150 SE")
+    pandapower.to_json(net, str(tmp_path / "grid.json"))
+    text = good.replace("name: 1-LV-rural2--0-sw", "source: json\n  name: grid.json").replace(
+        "count: 20", "count: 20\n    place: {buses: [bus b, bus island]}"
+    )
+    (problem,) = mistakes(write(text))
+    assert "isolated" in problem.message
+    assert problem.line == line_of(text, "bus island")
+
+
+def test_the_account_of_a_good_scenario(write: Write, good: str) -> None:
+    account = account_of(check(write(good)))
+    rows = dict(account.rows)
+    assert rows["prosumers"] == "20 (20 households)"
+    assert rows["devices"].startswith("10 pv (")
+    assert "5 battery (40 kWh)" in rows["devices"]
+    assert "97 buses" in rows["grid"]
+    assert rows["load"].startswith("3,500 kWh a year per household")
+    assert "the grid file" in rows["limit: overvoltage"]
+    assert 0.15 < float(rows["coincidence"].split()[0]) < 0.6
+    assert account.warnings == ()
+
+
+def test_implausible_energy_is_a_warning(write: Write, good: str) -> None:
+    facts = check(write(good), [("groups[0].load", {"annual_energy_kwh": 90_000})])
+    assert any("20 of 20 loads are outside" in warning for warning in account_of(facts).warnings)
