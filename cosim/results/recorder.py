@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from cosim.core.clock import Clock
 from cosim.core.outputs import OutputsConfig, periods_per_block
+from cosim.errors import OutputError
 from cosim.results.arrow import coded, distinct, names, numbers
 from cosim.results.buffers import BlockBuffer, Buffer, Columns, EventBuffer
 from cosim.results.files import published
@@ -131,10 +132,15 @@ class Recorder:
         Raises:
             OutputError: if a part cannot be written.
         """
-        for writer in self.tables.values():
-            writer.flush(complete=complete)
-        for writer in self.tables.values():
-            writer.wait()
+        failures: list[OutputError] = []
+        for act in (lambda writer: writer.flush(complete=complete), _TableWriter.wait):
+            for writer in self.tables.values():
+                try:
+                    act(writer)
+                except OutputError as error:  # the other tables are not to suffer; nothing is in flight after
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     def close(self) -> list[Path]:
         """Join all parts into the final tables and remove them; returns the tables' paths.

@@ -154,10 +154,10 @@ class RunFolder:
         """An early end. What goes wrong here is noted on the error that ended the run, which stays the one to
         report."""
         try:
-            for leftover in self.path.rglob(f"*{TEMPORARY}"):
-                leftover.unlink(missing_ok=True)
             if self._recorder is not None:
                 self._recorder.flush()
+            for leftover in self.path.rglob(f"*{TEMPORARY}"):  # only now: nothing is being written any more
+                leftover.unlink(missing_ok=True)
         except (OSError, OutputError) as second:
             if error is not None:
                 error.add_note(f"what was recorded last is lost: {second}")
