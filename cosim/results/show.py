@@ -187,6 +187,7 @@ ROW_COLUMNS = ("time", "kind", "name", "value", "limit", "excess", "duration_h")
 EPISODE_COLUMNS = ("kind", "name", "start", "end", "duration_h", "value", "limit", "excess")
 """What is shown of violations by element, single, and as episodes; `community` too if there are several."""
 _DECIMALS = {"value": 4, "limit": 3, "excess": 4, "severity": 3}
+_RIGHT = ("value", "limit", "excess")
 
 
 def violations(rows: pd.DataFrame, title: str, columns: Sequence[str], most: int = 50) -> RenderableType:
@@ -194,23 +195,35 @@ def violations(rows: pd.DataFrame, title: str, columns: Sequence[str], most: int
     chosen = [name for name in columns if name in rows.columns]
     if rows["community"].nunique() > 1:
         chosen = ["community", *chosen]
-    return frame(rows[chosen], title, most=most)
+    shown = rows[chosen].head(most).copy()
+    for name in ("value", "limit", "excess"):  # in pu or percent, as the kind says
+        if name in shown and "kind" in shown:
+            units = [_KINDS.get(str(kind), ("", "", 4)) for kind in shown["kind"]]
+            shown[name] = [
+                number(value, decimals, unit)
+                for value, (_, unit, decimals) in zip(shown[name], units, strict=True)
+            ]
+    table = frame(shown, title, most=most)
+    return _with_rest(table, len(rows) - len(shown))
 
 
 def frame(rows: pd.DataFrame, title: str, *, most: int = 50) -> RenderableType:
     """Any frame as a table: numbers to the right, times to the minute, at most `most` rows."""
-    from rich.console import Group
-
     table = _plain_table(title)
     for name in rows.columns:
-        numeric = rows[name].dtype.kind in "if"
+        numeric = rows[name].dtype.kind in "if" or name in _RIGHT
         table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", no_wrap=True)
     for values in rows.head(most).itertuples(index=False):
         pairs = zip(rows.columns, values, strict=True)
         table.add_row(*(_cell(value, _DECIMALS.get(str(name), 2)) for name, value in pairs))
-    if len(rows) > most:
-        return Group(table, f"... and {len(rows) - most} more")
-    return table
+    return _with_rest(table, len(rows) - most)
+
+
+def _with_rest(table: RenderableType, rest: int) -> RenderableType:
+    """A table, and how many rows are not in it."""
+    from rich.console import Group
+
+    return Group(table, f"... and {rest} more") if rest > 0 else table
 
 
 def _cell(value: Any, decimals: int) -> RenderableType:

@@ -105,6 +105,15 @@ def test_long_frames_are_cut_and_said_to_be():
     assert "community" not in shown
 
 
+def test_values_carry_the_unit_of_their_kind():
+    frame = pd.DataFrame(
+        {"community": "a", "kind": ["overvoltage", "line_overload"], "value": [1.05678, 131.26]}
+    )
+    shown = text(show.violations(frame, "Worst", ("kind", "value")))
+    assert "1.0568 pu" in shown
+    assert "131.3 %" in shown
+
+
 def test_several_communities_are_told_apart():
     frame = pd.DataFrame({"community": ["a", "b"], "name": ["bus", "bus"], "value": [1.05, 1.06]})
     assert "community" in text(show.violations(frame, "Worst", ("name", "value")))
