@@ -14,7 +14,7 @@ from cosim.core.records import Field
 from cosim.policies.adapter import Decide, decide_rows
 from cosim.policies.contract import Everybody, Policy, PolicyInputs, Spec, Transition
 from cosim.policies.rules.baseline import baseline_action
-from cosim.policies.validation import checked_act, checked_action
+from cosim.policies.validation import checked_act, checked_action, checked_learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Knowledge:
 class _Pending:
     """What a learner did and has not learnt from yet."""
 
+    step: int
+    """Period."""
     inputs: PolicyInputs
     action: FloatArray
     reward: FloatArray = field(default_factory=lambda: np.zeros(0))
@@ -129,7 +131,7 @@ class Deciders:
         A learner first learns from its last period, now that it knows what came of it.
 
         Raises:
-            PolicyError: if a policy returns what the contract does not allow.
+            PolicyError: if a policy returns what the contract does not allow, or cannot learn.
         """
         action = np.zeros(self._shape)
         for group in self.groups:
@@ -138,7 +140,7 @@ class Deciders:
             chosen = checked_act(group.policy, inputs, True, group.title, step)
             chosen = self._overridden(group, inputs, chosen, step)
             if group.policy.learns:
-                self._pending[group.label] = _Pending(inputs, chosen)
+                self._pending[group.label] = _Pending(step, inputs, chosen)
             action[np.ix_(group.rows, group.action_columns)] = np.where(group.mask, chosen, 0.0)
         self._last_action = action
         return action
@@ -150,7 +152,11 @@ class Deciders:
                 self._pending[group.label].reward = reward_eur[group.rows]
 
     def finish(self) -> None:
-        """Let the learners learn from the last period; nothing comes after it in this record."""
+        """Let the learners learn from the last period; nothing comes after it in this record.
+
+        Raises:
+            PolicyError: as `decide`.
+        """
         for group in self.groups:
             if group.label in self._pending:
                 self._learn(group, self._pending[group.label].inputs, last=True)
@@ -160,11 +166,10 @@ class Deciders:
         if pending is None:
             return
         truncated = np.full(len(group.rows), last)
-        group.policy.learn(
-            Transition(
-                pending.inputs, pending.action, pending.reward, now, np.zeros_like(truncated), truncated
-            )
+        transition = Transition(
+            pending.inputs, pending.action, pending.reward, now, np.zeros_like(truncated), truncated
         )
+        checked_learn(group.policy, transition, group.title, pending.step)
 
     def _inputs(self, group: PolicyGroup, knowledge: Knowledge) -> PolicyInputs:
         """What one policy gets: its own prosumers' rows and the public information."""

@@ -19,7 +19,13 @@ from cosim.policies.contract import (
 )
 from cosim.policies.registry import create, load, names
 from cosim.policies.rules.baseline import baseline_action
-from cosim.policies.validation import checked_act, checked_action, checked_margins, checked_requote
+from cosim.policies.validation import (
+    checked_act,
+    checked_action,
+    checked_learn,
+    checked_margins,
+    checked_requote,
+)
 
 __all__ = [
     "ASK",
@@ -40,6 +46,7 @@ __all__ = [
     "check_policy",
     "checked_act",
     "checked_action",
+    "checked_learn",
     "checked_margins",
     "checked_requote",
     "create",

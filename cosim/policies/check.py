@@ -17,7 +17,7 @@ from cosim.errors import CosimError, PolicyError
 from cosim.policies.contract import NEEDS, Policy, PolicyInputs, RoundView, Spec, Transition
 from cosim.policies.registry import create, load
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec, sample_view, with_everybody
-from cosim.policies.validation import checked_action, checked_margins
+from cosim.policies.validation import checked_action, checked_learn, checked_margins
 
 PERIODS = 6
 """Periods of each trial."""
@@ -183,22 +183,14 @@ def _learning(trial: _Trial, n: int) -> Iterator[str]:
     policy = trial.make(n)
     rng = np.random.default_rng(5)
     known = trial.inputs(policy)
-    for inputs, following in pairwise(known):
-        action = policy.act(inputs)
-        last = following is known[-1]
-        metrics: object = policy.learn(
-            Transition(
-                inputs, action, rng.normal(size=n), following, np.zeros(n, dtype=bool), np.full(n, last)
-            )
-        )
-        if not isinstance(metrics, dict):
-            yield f"learn returned {type(metrics).__name__}, not a dict of metrics"
-            return
-        wrong = sorted(name for name, value in metrics.items() if not np.isfinite(value))
-        if wrong:
-            yield f"learn returned metrics that are not finite: {', '.join(wrong)}"
+    for step, (inputs, following) in enumerate(pairwise(known)):
+        reward, last = rng.normal(size=n), np.full(n, following is known[-1])
+        ends = np.zeros(n, dtype=bool)
+        transition = Transition(inputs, policy.act(inputs), reward, following, ends, last)
+        checked_learn(policy, transition, f"n={n}", step)
     checked_action(policy.act(known[0]), trial.spec, n, "act after learn", len(known))
     policy.load_weights(policy.weights())
+    yield from ()  # what is wrong was raised
 
 
 def _requoting(trial: _Trial, n: int) -> Iterator[str]:

@@ -47,9 +47,11 @@ class Spec:
     mean_field: tuple[Field, ...]
     """Public fields, in the order of the columns of `PolicyInputs.mean_field`."""
     action: tuple[Field, ...]
-    """`bid_margin`, `ask_margin`, then one a flexible device: `battery.value` or `battery.setpoint`."""
+    """`bid_margin`, `ask_margin`, then one a flexible device: `battery.value` (what energy inside is worth,
+    from -1: given at any price, to +1: drawn at any price) or `battery.setpoint`."""
     period_hours: float | None = None
-    """Length of a settlement period [h], for what is stated in hours; None where it has no meaning."""
+    """Length of a settlement period [h]: with it `ev.hours_left` can be counted in periods; None where it has
+    no meaning."""
 
     def __post_init__(self) -> None:
         for kind, fields in (("action", self.action), ("observation", self.observation + self.mean_field)):
@@ -118,7 +120,8 @@ class PolicyInputs:
     action_mask: BoolArray
     """False where the prosumer lacks the device: what is returned there is ignored, shape (n, A)."""
     parameters: Mapping[str, FloatArray] = field(default_factory=dict)
-    """Own device parameters by name (`battery.charge_efficiency`), shape (n,) each; constant over a run."""
+    """Own device parameters by name (`battery.charge_efficiency`), shape (n,) each; constant over a run; 0
+    where the prosumer lacks the device."""
     everybody: Everybody | None = None
     """None unless the policy's `needs` has "everybody"."""
 

@@ -3,11 +3,14 @@ all is well, and precise when it is not."""
 
 from __future__ import annotations
 
+from math import isfinite
+from typing import SupportsFloat
+
 import numpy as np
 
 from cosim.core.arrays import FloatArray
 from cosim.errors import CosimError, PolicyError
-from cosim.policies.contract import Policy, PolicyInputs, RoundView, Spec
+from cosim.policies.contract import Policy, PolicyInputs, RoundView, Spec, Transition
 
 TOLERANCE = 1e-6
 """Rounding beyond [-1, 1] that is cut off rather than refused (float32 networks)."""
@@ -72,6 +75,39 @@ def checked_requote(policy: Policy, view: RoundView, label: str, step: int) -> F
             f"period {step}: {label}, requoting, raised {type(error).__name__}: {error}"
         ) from error
     return checked_margins(margins, policy.n, label, step)
+
+
+def checked_learn(policy: Policy, transition: Transition, label: str, step: int) -> dict[str, float]:
+    """Let the policy learn from period `step` and check its metrics, as `checked_act`.
+
+    Returns:
+        Metrics of an update, empty without one.
+
+    Raises:
+        PolicyError: naming label and step, if it raises, or if a metric is not a finite number.
+    """
+    where = f"period {step}: {label}, learning,"
+    try:
+        metrics: object = policy.learn(transition)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise PolicyError(f"{where} raised {type(error).__name__}: {error}") from error
+    if not isinstance(metrics, dict):
+        raise PolicyError(f"{where} returned {type(metrics).__name__}, not a dict of metrics")
+    return {str(name): _finite(value, str(name), where) for name, value in metrics.items()}
+
+
+def _finite(value: object, name: str, where: str) -> float:
+    """A metric as a number."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, np.ndarray) or not isinstance(value, SupportsFloat):
+        raise PolicyError(f"{where} returned metric {name} = {value!r}, which is no number")
+    number = float(value)
+    if not isfinite(number):
+        raise PolicyError(f"{where} returned metrics that are not finite: {name} = {number:g}")
+    return number
 
 
 def _checked(

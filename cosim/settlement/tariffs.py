@@ -88,7 +88,8 @@ class TariffBook:
 
     def lowest_retail_ahead(self, index: int) -> FloatArray:
         """Lowest retail price of the 24 hours from period `index` on, as far as the run goes, shape (n,)."""
-        return self._ahead[index][self.tariff_of_prosumer]
+        lowest: FloatArray = self._ahead[index, self.tariff_of_prosumer]
+        return lowest
 
     def bill(self, index: int, dispatch: Dispatch) -> Bill:
         """What every prosumer pays for period `index`.

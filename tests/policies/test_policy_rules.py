@@ -40,10 +40,22 @@ def test_only_utility_only_stays_out_of_the_market() -> None:
 def test_fixed_reservation_sets_value_and_margins() -> None:
     inputs = inputs_of()
     parameters = {"value": 0.75, "bid_margin": 0.1, "ask_margin": 0.2}
+    # Without losses the range of values is the band of prices: a share of one is a share of the other.
     for name, share in (("battery.value", 0.75), ("bid_margin", 0.1), ("ask_margin", 0.2)):
         assert column(inputs, name, "fixed-reservation", **parameters) == pytest.approx(2 * share - 1)
     ev = sample_spec().action_index("ev.value")
     assert np.array_equal(column(inputs, "ev.value", "fixed-reservation"), inputs.rule_action[:, ev])
+
+
+@pytest.mark.parametrize(("share", "price"), [(0.0, 0.04), (0.5, 0.245), (1.0, 0.45)])
+def test_fixed_reservation_is_a_price_whatever_the_losses(share: float, price: float) -> None:
+    # Prices of the sample's run: 0.04 to 0.45. The second prosumer has no battery.
+    efficiencies = {"charge_efficiency": [0.8, 0.0], "discharge_efficiency": [0.9, 0.0]}
+    own = {f"battery.{name}": np.array(values) for name, values in efficiencies.items()}
+    inputs = replace(inputs_of(n=2), parameters=own)
+    action = column(inputs, "battery.value", "fixed-reservation", value=share)
+    low, high = np.array([0.04 * 0.9, 0.04]), np.array([0.45 / 0.8, 0.45])
+    assert low + 0.5 * (action + 1.0) * (high - low) == pytest.approx(np.full(2, price))
 
 
 def test_fixed_reservation_leaves_setpoints_to_the_rule() -> None:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from cosim.errors import PolicyError
-from cosim.policies import Policy, PolicyInputs, checked_act, checked_action, checked_margins
+from cosim.policies import (
+    Policy,
+    PolicyInputs,
+    Transition,
+    checked_act,
+    checked_action,
+    checked_learn,
+    checked_margins,
+)
 from cosim.policies.sample import sample_inputs, sample_spec
 
 SPEC = sample_spec()
@@ -75,3 +83,58 @@ def test_what_a_policy_raises_is_told_with_its_place() -> None:
     inputs = sample_inputs(SPEC, 2, np.random.default_rng(0))
     with pytest.raises(PolicyError, match=f"period 3: {LABEL} raised KeyError: 'battery.soc'"):
         checked_act(Falling(SPEC, 2), inputs, True, LABEL, 3)
+
+
+class Learner(Policy):
+    """Returns the metrics that it is given, or raises what it is given."""
+
+    name = "learner"
+    summary = "learns what it is told"
+    learns = True
+    outcome: object = None
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> np.ndarray:
+        return inputs.rule_action.copy()
+
+    def learn(self, transition: Transition) -> dict[str, float]:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def learn(outcome: object) -> dict[str, float]:
+    inputs = sample_inputs(SPEC, 2, np.random.default_rng(0))
+    policy = Learner(SPEC, 2)
+    policy.outcome = outcome
+    flags = np.zeros(2, dtype=bool)
+    transition = Transition(inputs, inputs.rule_action, np.zeros(2), inputs, flags, flags)
+    return checked_learn(policy, transition, LABEL, 3)
+
+
+def test_metrics_are_numbers_of_any_kind() -> None:
+    assert learn({}) == {}
+    found = learn({"loss": np.float32(0.5), "updates": 3, "done": np.array(1.0)})
+    assert found == {"loss": 0.5, "updates": 3.0, "done": 1.0}
+    assert all(type(value) is float for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (ZeroDivisionError("no rows"), "raised ZeroDivisionError: no rows"),
+        (None, "returned NoneType, not a dict of metrics"),
+        ({"loss": np.nan}, "returned metrics that are not finite: loss = nan"),
+        ({"loss": 1.0, "entropy": -np.inf}, "returned metrics that are not finite: entropy = -inf"),
+        ({"loss": "high"}, "returned metric loss = 'high', which is no number"),
+        ({"loss": np.zeros(2)}, "returned metric loss = array(.*), which is no number"),
+        ({"loss": 1.0j}, "returned metric loss = 1j, which is no number"),
+    ],
+)
+def test_what_goes_wrong_while_learning_is_told_with_its_place(outcome: object, words: str) -> None:
+    with pytest.raises(PolicyError, match=f"period 3: {LABEL}, learning, {words}"):
+        learn(outcome)
+
+
+def test_what_a_learner_says_itself_is_left_as_it_is() -> None:
+    with pytest.raises(PolicyError, match=r"^weights do not fit$"):
+        learn(PolicyError("weights do not fit"))

@@ -136,6 +136,42 @@ def test_every_prosumer_gets_the_prices_of_its_tariff() -> None:
         assert prices.high_eur_per_kwh.tolist() == [0.18, 0.3, 0.18]
 
 
+def lowest_ahead(tariffs: TariffBook) -> list[float]:
+    return [tariffs.lowest_retail_ahead(k)[0] for k in range(tariffs.clock.periods)]
+
+
+def test_lowest_price_ahead_is_that_of_the_night_within_a_day() -> None:
+    """A day and a half from Monday noon: 24 hours from any hour hold a night, also the last one's rest."""
+    at = clock("2016-06-06 12:00", periods=36)
+    tariffs = book(PAPER, at)
+    assert retail(tariffs) == [0.13] * 5 + [0.18] * 4 + [0.08] * 12 + [0.13] * 8 + [0.18] * 4 + [0.08] * 3
+    assert lowest_ahead(tariffs) == [0.08] * 36
+
+
+def test_lowest_price_ahead_ends_with_the_run() -> None:
+    # Until 21:00 of the second day, so that after 09:00 the night is out of reach, then the afternoon.
+    tariffs = book(PAPER, clock("2016-06-06 12:00", periods=33))
+    assert lowest_ahead(tariffs) == [0.08] * 21 + [0.13] * 8 + [0.18] * 4
+
+
+def test_price_ahead_is_seen_24_hours_before_and_no_earlier() -> None:
+    # Cheap from 10 to 11 on Saturday 11 June; the run begins on Thursday at midnight, period 58 is cheap.
+    windows = [{"from": "10:00", "to": "11:00", "days": "weekend", "price": 0.1}]
+    tariff = {"retail": {"windows": windows, "default": 0.3}, "feed_in": 0.0}
+    found = lowest_ahead(book(tariff, clock("2016-06-09", periods=72)))
+    assert found == [0.3] * 35 + [0.1] * 24 + [0.3] * 13
+
+
+def test_price_ahead_by_quarter_hours_and_for_each_tariff() -> None:
+    config = TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.0}, "tou": PAPER})
+    tariffs = TariffBook(config, clock("2016-06-06 09:00", 15, 4 * 24), ["tou", "default", "tou"])
+    assert tariffs.lowest_retail_ahead(0).tolist() == [0.08, 0.3, 0.08]
+    assert tariffs.lowest_retail_ahead(4 * 24 - 1).tolist() == [0.08, 0.3, 0.08]
+    short = TariffBook(config, clock("2016-06-06 09:00", 15, 4 * 12), ["tou", "default", "tou"])
+    assert short.lowest_retail_ahead(0).tolist() == [0.13, 0.3, 0.13]
+    assert short.lowest_retail_ahead(4 * 8).tolist() == [0.18, 0.3, 0.18]
+
+
 def test_prices_are_computed_anew_only_when_they_change() -> None:
     tariffs = book(PAPER)
     assert tariffs.prices(0) is tariffs.prices(8)

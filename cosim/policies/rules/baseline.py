@@ -3,8 +3,8 @@ handed to every policy as `rule_action`; it is not a policy itself.
 
 A device is recognised by its action field, `<device>.value` or `<device>.setpoint`; `<device>` is its kind,
 with a number for the second and further ones (`battery`, `battery_2`). Kinds without a rule here get 0.
-Fields that are absent count as zero. `net_forecast_kwh` is the household's net energy with every device at
-set-point 0; what an EV has to charge now (`must_kwh`) is in it.
+Fields that are absent count as zero (prices ahead: as today's). `net_forecast_kwh` is the household's net
+energy with every device at set-point 0; what an EV has to charge now (`must_kwh`) is in it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Spec
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
 """Lowest feed-in and highest retail price of the run [EUR/kWh], an observation or a parameter: `.value`
 actions are mapped to `value_low x discharge efficiency` to `value_high / charge efficiency`."""
-JUST_ABOVE = 1.01
-"""What should happen has to be worth a little more than its alternative, or the tie is anybody's."""
-ROUNDING = 1.0 + 1e-9
+EDGE_EUR_PER_KWH = 1e-4
+"""What should happen has to be worth a little more than its alternative, or the tie is anybody's: more than
+the rounding of a float32 network, less than a price that anybody tells apart. Added, not multiplied: prices
+may be negative."""
+DUST_KWH = 1e-9
+"""A need below this is rounding."""
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """Columns by name, zero where a field is absent."""
 
     spec: Spec
@@ -35,6 +38,7 @@ class _Reader:
     parameters: Mapping[str, FloatArray]
 
     def observed(self, name: str) -> FloatArray:
+        """A field of the observation, shape (n,)."""
         if self.spec.observes(name):
             return self.observation[:, self.spec.observation_index(name)]
         return np.zeros(len(self.observation))
@@ -57,6 +61,17 @@ class _Reader:
             "since there is an action on the value of stored energy"
         )
 
+    def price_band(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest feed-in and highest retail price of the run [EUR/kWh], shape (n,) each."""
+        return self.required(VALUE_LOW), self.required(VALUE_HIGH)
+
+    def cheapest_ahead(self) -> FloatArray:
+        """Lowest retail price from now to 24 hours ahead [EUR/kWh]; today's where that is not observed."""
+        now = self.observed("retail_price")
+        if not self.spec.observes("lowest_retail_ahead"):
+            return now
+        return np.minimum(self.observed("lowest_retail_ahead"), now)
+
 
 def device_actions(spec: Spec) -> list[tuple[str, str, str]]:
     """Actions on flexible devices: name of the action, device, kind of device, in the order of the spec."""
@@ -74,10 +89,10 @@ def baseline_action(
     """The self-consumption rule.
 
     Margins are -1: what is left is traded at the own limit price. In bidding mode "reservation" a battery's
-    energy is worth midway between what storing gives up and what using it saves; an EV's
-    energy is worth what it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV
-    charges from own surplus, and what it needs when the utility is cheapest; then the battery charges from
-    the surplus that is left, and covers the deficit.
+    energy is worth midway between what storing gives up and what using it saves; an EV's energy is worth what
+    it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV charges from own
+    surplus, and what it needs when the utility is cheapest; then the battery charges from the surplus that is
+    left, and covers the deficit.
 
     Args:
         spec: Fields of observation and action.
@@ -91,7 +106,7 @@ def baseline_action(
     Raises:
         PolicyError: if the spec lacks what a value is computed from.
     """
-    read = _Reader(spec, observation, parameters or {})
+    read = Reader(spec, observation, parameters or {})
     action = np.zeros((len(observation), len(spec.action)))
     for margin in (BID_MARGIN, ASK_MARGIN):
         if spec.acts(margin):
@@ -103,7 +118,7 @@ def baseline_action(
             continue
         value_rule, energy_rule = RULES[kind]
         if name.endswith(".value"):
-            chosen = _scaled_value(read, device, value_rule(read, device))
+            chosen = value_action(read, device, value_rule(read, device))
         else:
             idle_kwh = _range_kwh(read, device)[1]
             wanted_kwh = energy_rule(read, device, net_kwh - idle_kwh)
@@ -113,80 +128,102 @@ def baseline_action(
     return action
 
 
-def battery_value(read: _Reader, device: str) -> FloatArray:
+def battery_value(read: Reader, device: str) -> FloatArray:
     """Value of stored energy at which surplus is stored rather than fed in and used rather than imported.
 
     Storing 1 kWh gives up the feed-in price and leaves `charge_efficiency` kWh inside; 1 kWh inside saves
     `discharge_efficiency` times the retail price. Midway between the two bounds both hold with room to spare
-    (if there is room at all: losses can be dearer than the spread).
+    (if there is room at all: losses can be dearer than the spread, and then the battery is left alone). Never
+    below zero: when the utility pays for taking, energy is taken, not given.
 
     Returns:
         [EUR/kWh inside the battery], shape (n,).
     """
     lower = read.observed("feed_in_price") / read.efficiency(f"{device}.charge_efficiency")
     upper = read.observed("retail_price") * read.efficiency(f"{device}.discharge_efficiency")
-    return 0.5 * (lower + upper)
+    return np.maximum(0.5 * (lower + upper), 0.0)
 
 
-def is_cheapest(read: _Reader) -> BoolArray:
-    """Whether the utility will not be cheaper in the next 24 hours, shape (n,); a flat tariff: always."""
-    retail = read.observed("retail_price")
-    return retail <= np.minimum(read.observed("lowest_retail_ahead"), retail) * ROUNDING
-
-
-def ev_value(read: _Reader, device: str) -> FloatArray:
+def ev_value(read: Reader, device: str) -> FloatArray:
     """Value of energy in an EV: what it would cost from the utility in the cheapest hour ahead.
 
     So an EV that needs energy charges from the utility when that is cheapest (at once, with a flat tariff),
     and from other prosumers whenever they are cheaper still; what time no longer allows to put off it has to
-    charge anyway. One that needs none takes what would be fed in. Where it can discharge, its energy is
-    worth no less than a battery's.
+    charge anyway. One that needs none takes what would be fed in. Where it can discharge, its energy is worth
+    no less than a battery's, nor than filling it up again would cost: else it would give today what it has to
+    buy back tomorrow, and lose by it. Never below zero, as a battery's.
 
     Returns:
         [EUR/kWh inside the battery], shape (n,).
     """
     inside = read.efficiency(f"{device}.charge_efficiency")
-    ahead = np.minimum(read.observed("lowest_retail_ahead"), read.observed("retail_price"))
-    needed = JUST_ABOVE * ahead / inside
-    surplus_stays = JUST_ABOVE * read.observed("feed_in_price") / inside
-    value = np.where(read.observed(f"{device}.need_kwh") > 0.0, needed, surplus_stays)
-    discharges = read.observed(f"{device}.max_discharge_kwh") > 0.0
-    return np.maximum(value, np.where(discharges, battery_value(read, device), value))
+    ahead = read.cheapest_ahead()
+    buying = (ahead + EDGE_EUR_PER_KWH) / inside
+    refilling = (ahead - EDGE_EUR_PER_KWH) / inside  # but not in order to fill up
+    surplus_stays = (read.observed("feed_in_price") + EDGE_EUR_PER_KWH) / inside
+    gives = read.observed(f"{device}.max_discharge_kwh") > 0.0
+    spare = np.where(gives, np.maximum(refilling, surplus_stays), surplus_stays)
+    value = np.where(_needs(read, device), buying, spare)
+    return np.maximum(value, np.where(gives, battery_value(read, device), 0.0))
 
 
-def battery_kwh(read: _Reader, device: str, net_kwh: FloatArray) -> FloatArray:
+def battery_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
     """Charge what would be fed in, discharge what would be imported, as far as possible [kWh], shape (n,)."""
     low, _, high = _range_kwh(read, device)
     return np.minimum(np.maximum(-net_kwh, low), high)
 
 
-def ev_kwh(read: _Reader, device: str, net_kwh: FloatArray) -> FloatArray:
-    """Charge own surplus, and what is needed when the utility is cheapest; discharge into a deficit only what
-    is not wanted [kWh], shape (n,)."""
+def ev_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
+    """Charge own surplus, and what is needed when the utility is cheapest; into a deficit discharge only what
+    is not wanted, and only if that saves more than filling up again costs [kWh], shape (n,)."""
     low, base, high = _range_kwh(read, device)
-    need = np.maximum(read.observed(f"{device}.need_kwh"), 0.0)
-    bought = np.where(is_cheapest(read), need / read.efficiency(f"{device}.charge_efficiency"), 0.0)
-    least = np.where(need > 0.0, np.maximum(base, bought), low)
+    charge = read.efficiency(f"{device}.charge_efficiency")
+    discharge = read.efficiency(f"{device}.discharge_efficiency")
+    retail, ahead = read.observed("retail_price"), read.cheapest_ahead()
+    # What the utility pays for taking is as good as the best price.
+    buys = retail <= np.maximum(ahead, 0.0) + EDGE_EUR_PER_KWH
+    bought = np.where(buys, read.observed(f"{device}.need_kwh") / charge, 0.0)
+    pays = retail * charge * discharge > np.maximum(ahead, 0.0)
+    least = np.where(_needs(read, device), np.maximum(base, bought), np.where(pays, low, base))
     return np.minimum(np.maximum(-net_kwh, least), high)
 
 
-def _range_kwh(read: _Reader, device: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _needs(read: Reader, device: str) -> BoolArray:
+    """Whether energy is missing for departure, shape (n,)."""
+    return read.observed(f"{device}.need_kwh") > DUST_KWH
+
+
+def _range_kwh(read: Reader, device: str) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Smallest, idle and largest energy of this period, drawn positive [kWh]: set-points -1, 0 and 1."""
     base = np.maximum(read.observed(f"{device}.must_kwh"), 0.0)
     high = np.maximum(read.observed(f"{device}.max_charge_kwh"), base)
     return np.minimum(-read.observed(f"{device}.max_discharge_kwh"), base), base, high
 
 
-def _scaled_value(read: _Reader, device: str, value: FloatArray) -> FloatArray:
-    low = read.required(VALUE_LOW) * read.efficiency(f"{device}.discharge_efficiency")
-    high = read.required(VALUE_HIGH) / read.efficiency(f"{device}.charge_efficiency")
+def value_action(read: Reader, device: str, value: FloatArray) -> FloatArray:
+    """The action in [-1, 1] that puts a value on the energy in a device; the nearest where there is none.
+
+    -1 is `value_low x discharge efficiency`: it gives even at the lowest feed-in price. +1 is
+    `value_high / charge efficiency`: it draws even at the highest retail price.
+
+    Args:
+        read: What is known.
+        device: Such as `battery`.
+        value: [EUR/kWh inside], shape (n,).
+
+    Raises:
+        PolicyError: if the range of values is not known.
+    """
+    lowest, highest = read.price_band()
+    low = lowest * read.efficiency(f"{device}.discharge_efficiency")
+    high = highest / read.efficiency(f"{device}.charge_efficiency")
     width = high - low
     share = np.full(len(value), 0.5)
     np.divide(value - low, width, out=share, where=width > 0.0)
     return np.clip(2.0 * share - 1.0, -1.0, 1.0)
 
 
-def _scaled_energy(read: _Reader, device: str, energy_kwh: FloatArray) -> FloatArray:
+def _scaled_energy(read: Reader, device: str, energy_kwh: FloatArray) -> FloatArray:
     """The set-point in [-1, 1] of an energy: linear from -1 to 0 and from 0 to 1."""
     low, base, high = _range_kwh(read, device)
     beyond = energy_kwh - base
@@ -196,8 +233,8 @@ def _scaled_energy(read: _Reader, device: str, energy_kwh: FloatArray) -> FloatA
     return np.clip(share, -1.0, 1.0)
 
 
-ValueRule = Callable[[_Reader, str], FloatArray]
-EnergyRule = Callable[[_Reader, str, FloatArray], FloatArray]
+ValueRule = Callable[[Reader, str], FloatArray]
+EnergyRule = Callable[[Reader, str, FloatArray], FloatArray]
 RULES: dict[str, tuple[ValueRule, EnergyRule]] = {
     "battery": (battery_value, battery_kwh),
     "ev": (ev_value, ev_kwh),

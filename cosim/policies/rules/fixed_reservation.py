@@ -6,7 +6,7 @@ from __future__ import annotations
 from cosim.core.arrays import FloatArray
 from cosim.core.config import Config, setting
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Policy, PolicyInputs
-from cosim.policies.rules.baseline import device_actions
+from cosim.policies.rules.baseline import Reader, device_actions, value_action
 
 
 class FixedReservationConfig(Config):
@@ -14,8 +14,9 @@ class FixedReservationConfig(Config):
 
     value: float = setting(
         0.5,
-        about="Value of energy stored in a battery, as a share of the way from the lowest feed-in price of "
-        "the run to the highest retail price. No effect in bidding mode `setpoint`: devices follow the rule.",
+        about="Value of a kWh stored in a battery, as a share of the way from the lowest feed-in price of "
+        "the run (0) to the highest retail price (1). No effect in bidding mode `setpoint`: devices follow "
+        "the rule.",
         ge=0,
         le=1,
     )
@@ -38,11 +39,13 @@ class FixedReservation(Policy):
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """Shape (n, A)."""
         action = inputs.rule_action.copy()
-        shares = {BID_MARGIN: self.config.bid_margin, ASK_MARGIN: self.config.ask_margin}
-        for name, _, kind in device_actions(self.spec):
-            if kind == "battery" and name.endswith(".value"):
-                shares[name] = self.config.value
-        for name, share in shares.items():
+        for name, share in ((BID_MARGIN, self.config.bid_margin), (ASK_MARGIN, self.config.ask_margin)):
             if self.spec.acts(name):
                 action[:, self.spec.action_index(name)] = 2.0 * share - 1.0
+        read = Reader(self.spec, inputs.observation, inputs.parameters)
+        for name, device, kind in device_actions(self.spec):
+            if kind == "battery" and name.endswith(".value"):
+                low, high = read.price_band()
+                value = low + self.config.value * (high - low)
+                action[:, self.spec.action_index(name)] = value_action(read, device, value)
         return action
