@@ -68,6 +68,11 @@ class NetworkConfig(Config):
     limits: LimitsConfig = setting(
         LimitsConfig, about="Limits that replace those of the grid file and of EN 50160."
     )
+    counterfactual: bool = setting(
+        True,
+        about="Solve the grid also as it would be without trading, each prosumer alone with the utility: tells "
+        "whether trading breaks limits. Costs a second power flow.",
+    )
     load_power_factor: float = setting(
         0.95,
         unit="1",

@@ -36,7 +36,7 @@ class PandapowerFlow:
 
     def __init__(self, grid: Grid, slack_vm_pu: float | None = None, net: Any = None) -> None:
         from cosim.network.injections import take_out_injections
-        from cosim.network.reference import REFERENCE_OPTIONS
+        from cosim.network.reference import REFERENCE_OPTIONS, tolerance_mva
         from cosim.network.sources import load_net
 
         self._grid = grid
@@ -47,7 +47,7 @@ class PandapowerFlow:
         self._base_slack = self.net.ext_grid["vm_pu"].to_numpy(dtype=float, copy=True)
         if slack_vm_pu is not None:
             self._base_slack[:] = check_slack(slack_vm_pu)
-        self._options = REFERENCE_OPTIONS | {"numba": True}
+        self._options = REFERENCE_OPTIONS | {"numba": True, "tolerance_mva": tolerance_mva(grid.circuit)}
         self._intake = Intake(grid)
         self._idle_lines, self._idle_trafos = idle_loading(grid)
 
