@@ -232,4 +232,4 @@ def _wrong_hours(hours: tuple[float, float] | None) -> list[Problem]:
     if hours is None or (0 <= hours[0] < 24 and 0 <= hours[1] <= 24 and hours[0] != hours[1]):
         return []
     message = f"{hours[0]:g} to {hours[1]:g} are not hours of a day"
-    return [Problem(message, "write 17-21, or 22-6 for a night", path="--hour")]
+    return [Problem(message, "write 17-21, or 22-6 for a night", path="--hours")]

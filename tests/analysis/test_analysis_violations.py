@@ -52,7 +52,7 @@ def test_all_wrong_filters_are_told_at_once(frame):
     with pytest.raises(InputError) as caught:
         select(frame, kinds=["overvolt"], elements=["bus 11", "bus 1"], start="soon", hours=(25, 3))
     problems = caught.value.problems
-    assert [problem.path for problem in problems] == ["--kind", "--element", "--hour", "--from"]
+    assert [problem.path for problem in problems] == ["--kind", "--element", "--hours", "--from"]
     assert "did you mean 'bus 1'?" in str(problems[1])
 
 
