@@ -66,6 +66,7 @@ def test_five_mistakes_five_messages_five_lines(write: Write, good: str) -> None
 
 
 PEAK = "groups[0].devices.pv.peak_kw"
+BAND = "network.limits.vm_pu"
 LOAD = "groups[0].load.profile"
 NOBODY = "prosumers.households-020"
 SPEED = "policies.default.parameters.speed"
@@ -100,13 +101,13 @@ SPEEDY = "{kind: zip, parameters: {speed: 3}}"
         ("of: pv", "of: battery", "itself", "groups[0].devices.battery.of"),
         ("retail: 0.30", "retial: 0.30", "did you mean 'retail'?", "tariffs.default.retial"),
         ("feed_in: 0.08", "", "'feed_in' is missing", "tariffs.default.feed_in"),
-        ("  name: 1-LV", "  limits: {vm_pu: [1.1, 0.9]}\n  name: 1-LV", "upside down", "network.limits.vm_pu"),
+        ("  name: 1-LV", "  limits: {vm_pu: [1.1, 0.9]}\n  name: 1-LV", "upside down", BAND),
         ("  name: 1-LV", "  source: simbnech\n  name: 1-LV", "valid: simbench", "network.source"),
         ("count: 20", "count: 20\n    policy: learner", "'policies' has no 'learner'", "groups[0].policy"),
         ("count: 20", "count: 20\n    tariff: green", "'tariffs' has no 'green'", "groups[0].tariff"),
         ("count: 20", "count: 20\n    place: {bus: [a]}", "did you mean 'buses'?", "groups[0].place.bus"),
         ("count: 20", "count: 20\n    place: rooftop", "a place is", "groups[0].place"),
-        ("count: 20", "count: 20\n    load: {profile: {source: csb}}", "'csb' is not known", f"{LOAD}.source"),
+        ("count: 20", "count: 20\n    load: {profile: {source: csb}}", "'csb' is not", f"{LOAD}.source"),
         ("policies:", "prosumers: {households-020: {}}\npolicies:", "to households-019", NOBODY),
         ("  default: zero", f"  default: {SPEEDY}\n  b: zero", "unknown key 'speed'", SPEED),
     ],

@@ -25,9 +25,17 @@ def test_values_are_those_of_yaml_1_2() -> None:
         "a: 1\nb: 1.5\nc: yes\nd: true\ne: ~\nf: 2016-06-06 00:00\ng: '7'\nh: 0x1f\ni: 1e3\nj: 12:30\n"
     )
     assert document.data == {
-        "a": 1, "b": 1.5, "c": "yes", "d": True, "e": None, "f": "2016-06-06 00:00", "g": "7", "h": 31, "i": 1000.0,
+        "a": 1,
+        "b": 1.5,
+        "c": "yes",
+        "d": True,
+        "e": None,
+        "f": "2016-06-06 00:00",
+        "g": "7",
+        "h": 31,
+        "i": 1000.0,
         "j": "12:30",
-    }  # fmt: skip
+    }
 
 
 def test_every_key_and_item_has_its_line() -> None:
