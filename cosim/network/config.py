@@ -70,8 +70,8 @@ class NetworkConfig(Config):
     )
     counterfactual: bool = setting(
         True,
-        about="Solve the grid also as it would be without trading, each prosumer alone with the utility: tells "
-        "whether trading breaks limits. Costs a second power flow.",
+        about="Solve the grid also as it would be without trading, each prosumer alone with the utility: "
+        "tells whether trading breaks limits. Costs a second power flow.",
     )
     load_power_factor: float = setting(
         0.95,
