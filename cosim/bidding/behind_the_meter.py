@@ -31,7 +31,8 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
     """Match each owner's rows with each other, dearest bid with cheapest ask, then with the utility.
 
     A firm row (no shared limit) always settles in full. A flexible row draws from the utility if its
-    reservation price is at least the retail price, and gives to it if at most the feed-in price.
+    reservation price is at least the retail price, and gives to it if at most the feed-in price. No device
+    draws at a higher reservation price than it gives at: its two rows never match each other.
 
     Args:
         by_owner: Rows ordered by owner, shape (k,).
@@ -71,7 +72,7 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
         for row in rows:
             price = retail[owner] if side[row] > 0 else feed_in[owner]
             if limit[row] < 0 or side[row] * (reservation[row] - price) >= -INDIFFERENT_EUR_PER_KWH:
-                quantity = _open_kwh(row, limit, weight, remaining, shared)
+                quantity = max(_open_kwh(row, limit, weight, remaining, shared), 0.0)
                 utility[row] += quantity
                 _take(row, quantity, limit, weight, remaining, shared)
 

@@ -22,6 +22,10 @@ from cosim.core.records import BUY, SELL, Clearing, Dispatch, Orders, Prices
 from cosim.devices.base import Device, Ranges
 from cosim.devices.fleet import Fleet
 
+APART_EUR_PER_KWH = 1e-9
+"""A device bids at least this much below what it asks: at equal prices the two orders would fill each other,
+and its flexibility would be gone for nothing."""
+
 
 class Bidder:
     """Bidding of one community.
@@ -65,7 +69,9 @@ class Bidder:
             quantity[rows.up[name]] = span.high_kwh - span.base_kwh
             quantity[rows.down[name]] = span.base_kwh - span.low_kwh
             value = _value(device, own, prices)
-            reservation[rows.up[name]], reservation[rows.down[name]] = device.reservation(value)
+            draw, give = device.reservation(value)
+            # Below zero losses turn the two round, but a device never deals with itself.
+            reservation[rows.up[name]], reservation[rows.down[name]] = np.minimum(draw, give), give
         firm = self.fleet.total_by_prosumer(base)
         side = rows.side.copy()
         side[:n] = np.where(firm >= 0.0, BUY, SELL)
@@ -73,6 +79,9 @@ class Bidder:
         reservation[:n] = np.where(firm >= 0.0, prices.retail_eur_per_kwh, prices.feed_in_eur_per_kwh)
         weight = np.divide(1.0, quantity, out=np.zeros_like(quantity), where=quantity > 0.0)
         limit_price = _limit_price(rows.owner, side, reservation, prices)
+        for name in rows.up:
+            own_ask = limit_price[rows.down[name]] - APART_EUR_PER_KWH
+            limit_price[rows.up[name]] = np.minimum(limit_price[rows.up[name]], own_ask)
         return Bids(side, quantity, reservation, limit_price, weight, base, firm)
 
     def quotes(self, bids: Bids, margins: FloatArray, prices: Prices) -> FloatArray:

@@ -93,8 +93,8 @@ def test_whatever_it_is_told_it_leaves_with_what_could_be_reached(
 
 
 def test_least_laxity_by_hand(kit: Any) -> None:
-    """Home from 18:00 to 7:00 (13 h at 11 kW x 0.5), 50 kWh wanted of 60, 40 held: 10 kWh inside need 20 kWh at
-    the plug, so it can wait until 5:00."""
+    """Home from 18:00 to 7:00 (13 h at 11 kW x 0.5), 50 kWh wanted of 60, 40 held: 10 kWh inside need 20 kWh
+    at the plug, so it can wait until 5:00."""
     clock = kit.clock("2016-06-06 18:00", 60, 24)
     config = {"departure_hour": 7, "departure_soc": 50 / 60, "initial_soc": 40 / 60, "charge_efficiency": 0.5}
     device = ev(kit, FIXED | config, clock)
