@@ -35,8 +35,15 @@ SUMS = (
     "passive_kwh",
     "slack_kwh",
     "losses_kwh",
+    "broken_h",
+    "counterfactual_losses_kwh",
+    "counterfactual_violations",
+    "counterfactual_broken_h",
 )
 """Columns of `steps` that are summed over the run."""
+
+LAST = ("stored_kwh", "counterfactual_stored_kwh")
+"""Columns of `steps` whose last value counts."""
 
 PER_PROSUMER = (
     "load_kwh",
@@ -63,6 +70,7 @@ class _Community:
     highest: dict[str, tuple[float, int]] = field(default_factory=dict)
     """Name -> greatest value and its period."""
     residuals: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
     periods: int = 0
     diverged: int = 0
     totals: dict[str, FloatArray] = field(default_factory=dict)
@@ -112,6 +120,9 @@ class Indicators:
             value = columns.get(name)
             if value is not None and not isnan(value):  # as the losses of a diverged flow are
                 sums[name] = sums.get(name, 0.0) + float(value)
+        for name in LAST:
+            if name in columns:
+                part.last[name] = float(columns[name])
         if columns["p2p_kwh"] > 0:
             part.p2p_eur += float(columns["p2p_kwh"] * columns["mean_price"])
         net = (columns["import_kwh"] - columns["export_kwh"]) / self._clock.hours
@@ -200,6 +211,8 @@ def _together(parts: Sequence[_Community]) -> _Community:
             whole.sums[name] = whole.sums.get(name, 0.0) + value
         for name, value in part.residuals.items():
             whole.residuals[name] = max(whole.residuals.get(name, 0.0), value)
+        for name, value in part.last.items():
+            whole.last[name] = whole.last.get(name, 0.0) + value
         whole.p2p_eur += part.p2p_eur
         whole.diverged += part.diverged
         whole.periods = max(whole.periods, part.periods)
@@ -265,6 +278,8 @@ def _energy(part: _Community) -> dict[str, Any]:
         "utility_only_self_sufficiency": _share_kept(load, sums.get("counterfactual_import_kwh")),
         "utility_only_self_consumption": _share_kept(generation, sums.get("counterfactual_export_kwh")),
         "load_per_prosumer_kwh": _ratio(load, part.prosumers),
+        "stored_kwh": part.last.get("stored_kwh"),
+        "utility_only_stored_kwh": part.last.get("counterfactual_stored_kwh"),
     }
     return found
 
@@ -280,6 +295,10 @@ def _network(part: _Community) -> dict[str, Any]:
         "losses_kwh": losses,
         "losses_percent": None if losses is None else _ratio(100.0 * losses, used),
         "diverged_periods": part.diverged,
+        "broken_h": part.sums.get("broken_h"),
+        "utility_only_losses_kwh": part.sums.get("counterfactual_losses_kwh"),
+        "utility_only_violations": part.sums.get("counterfactual_violations"),
+        "utility_only_broken_h": part.sums.get("counterfactual_broken_h"),
     }
 
 

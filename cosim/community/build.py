@@ -17,7 +17,7 @@ from cosim.bidding.observation import Observer
 from cosim.community.community import Community, Market, Members
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Fields, group_of
-from cosim.community.feeder import Connections, Feeder, Passive, Rates
+from cosim.community.feeder import Connections, EpisodeLog, Feeder, Passive, Rates
 from cosim.community.public_memory import PublicMemory, mean_field_fields
 from cosim.community.sources import load_series, pv_series
 from cosim.core.arrays import BoolArray, FloatArray
@@ -93,8 +93,12 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         ),
         tariffs=tariffs,
         feeder=_feeder(scenario, grid, placement, rates),
+        episodes=EpisodeLog(grid, rates.flows),
         counterfactual=Counterfactual(
-            fleet, observer, _fields(fleet, Bidder(fleet, "reservation"), observer, clock)
+            fleet,
+            observer,
+            _fields(fleet, Bidder(fleet, "reservation"), observer, clock),
+            scenario.network.counterfactual,
         ),
         memory=PublicMemory(clock.periods_per_day, middle),
     )

@@ -13,7 +13,7 @@ from cosim.bidding.observation import Observer
 from cosim.bidding.rows import Bids
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Knowledge
-from cosim.community.feeder import Feeder, Snapshot
+from cosim.community.feeder import EpisodeLog, Feeder, Snapshot
 from cosim.community.public_memory import PublicMemory
 from cosim.community.trading import Gate, Traded, run_session
 from cosim.core.arrays import FloatArray, IntArray
@@ -65,10 +65,14 @@ class Turn:
     bids: Bids = field(init=False)
     traded: Traded = field(init=False)
     dispatch: Dispatch = field(init=False)
-    snapshots: list[Snapshot] = field(init=False)
-    """Power flows of the period."""
     shadow: Dispatch = field(init=False)
     """What the same prosumers would have done with the utility alone."""
+    snapshots: list[Snapshot] = field(init=False)
+    """Power flows of the period."""
+    episodes: list[tuple[IntArray, FloatArray]] = field(init=False)
+    """For each of them the episode of every violation, and how long it has lasted [h]."""
+    shadow_snapshots: list[Snapshot] = field(init=False)
+    """Power flows with the utility alone; empty if they are not wanted."""
     bill: Bill = field(init=False)
     shadow_bill: Bill = field(init=False)
 
@@ -87,6 +91,7 @@ class Community:
     market: Market
     tariffs: TariffBook
     feeder: Feeder
+    episodes: EpisodeLog
     counterfactual: Counterfactual
     memory: PublicMemory
     state: FleetState = field(init=False)
@@ -121,21 +126,28 @@ class Community:
         )
 
     def plan(self) -> None:
-        """Turn fills into what every device does."""
+        """Turn fills into what every device does; and what it would do with the utility alone."""
         turn = self.turn
+        lowest_ahead = self.tariffs.lowest_retail_ahead(turn.period.index)
+        turn.shadow = self.counterfactual.step(turn.period, turn.prices, lowest_ahead)
         turn.dispatch = self.bidder.dispatch(turn.bids, turn.prices, turn.traded.clearing, turn.traded.rows)
 
     def solve(self) -> None:
-        """Compute the power flows."""
+        """Compute the power flows, and those with the utility alone."""
         turn = self.turn
-        turn.snapshots = self.feeder.solve(turn.period, turn.dispatch, self.inflexible_kwh(), self.fleet)
+        load_kwh = self.inflexible_kwh()
+        turn.snapshots = self.feeder.solve(turn.period, turn.dispatch, load_kwh, self.fleet)
+        turn.episodes = [self.episodes.follow(snapshot) for snapshot in turn.snapshots]
+        turn.shadow_snapshots = (
+            self.feeder.solve(turn.period, turn.shadow, load_kwh, self.fleet)
+            if self.counterfactual.on_grid
+            else []
+        )
 
     def commit(self) -> None:
         """Let the period happen: the only phase that changes the state of a device."""
         turn = self.turn
         self.state = self.fleet.commit(self.state, turn.period, turn.dispatch.device_kwh)
-        lowest_ahead = self.tariffs.lowest_retail_ahead(turn.period.index)
-        turn.shadow = self.counterfactual.step(turn.period, turn.prices, lowest_ahead)
 
     def settle(self) -> None:
         """Bill everybody, and their shadows."""

@@ -23,9 +23,11 @@ class Counterfactual:
         fleet: The devices of the community.
         observer: Writes the shadow's observations.
         fields: Fields and device parameters of the community.
+        on_grid: Whether the grid is to be solved for it as well.
     """
 
-    def __init__(self, fleet: Fleet, observer: Observer, fields: Fields) -> None:
+    def __init__(self, fleet: Fleet, observer: Observer, fields: Fields, on_grid: bool) -> None:
+        self.on_grid = on_grid
         self.fleet = fleet
         self.state = fleet.initial_state()
         self._observer = observer

@@ -75,12 +75,33 @@ class Snapshot:
     q_kvar: FloatArray
     flow: Flow
     violations: Violations
-    episode: IntArray
-    """Episode of every violation, shape (violations,)."""
-    lasted_h: FloatArray
-    """How long every episode has lasted, this power flow included, shape (violations,)."""
     passive_kw: float
     """Drawn by the grid's own loads less its own generation."""
+
+
+class EpisodeLog:
+    """Follows broken limits from one power flow to the next.
+
+    Args:
+        grid: The grid that is watched.
+        flows: Clock of the power flows.
+    """
+
+    def __init__(self, grid: Grid, flows: Clock) -> None:
+        self._episodes = Episodes(grid.elements, flows.step_minutes)
+        self._hours = flows.hours
+        self._first_tick: list[int] = []  # of every episode
+
+    def follow(self, snapshot: Snapshot) -> tuple[IntArray, FloatArray]:
+        """Episode of every violation, and how long it has lasted, this power flow included [h].
+
+        Call it for every power flow, in order.
+        """
+        episode = self._episodes.add(snapshot.violations)
+        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
+        self._first_tick += [snapshot.tick] * begun
+        first = np.array([self._first_tick[number] for number in episode], dtype=float)
+        return episode, (snapshot.tick + 1 - first) * self._hours
 
 
 class Feeder:
@@ -108,11 +129,9 @@ class Feeder:
         self.limits = limits
         self.site = site
         self.rates = rates
-        self.episodes = Episodes(grid.elements, rates.flows.step_minutes)
         self._power_flow = power_flow
         self._slack = slack_vm_pu
         self._buses = len(grid.buses.name)
-        self._first_tick: list[int] = []  # of every episode
 
     def solve(self, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet) -> list[Snapshot]:
         """The power flows of a period; none where the grid is solved less often than the market settles.
@@ -165,17 +184,7 @@ class Feeder:
         flow = self._power_flow.solve(p_kw, q_kvar, slack)
         self._balanced(tick, flow, float(p_kw.sum()))
         violations = find(flow, self.limits, self.grid.elements)
-        episode = self.episodes.add(violations)
-        return Snapshot(
-            tick, p_kw, q_kvar, flow, violations, episode, self._lasted_h(tick, episode), passive_kw
-        )
-
-    def _lasted_h(self, tick: int, episode: IntArray) -> FloatArray:
-        """How long each episode has lasted, this power flow included [h]."""
-        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
-        self._first_tick += [tick] * begun
-        first = np.array([self._first_tick[number] for number in episode], dtype=float)
-        return np.asarray((tick + 1 - first) * self.rates.flows.hours)
+        return Snapshot(tick, p_kw, q_kvar, flow, violations, passive_kw)
 
     def _balanced(self, tick: int, flow: Flow, drawn_kw: float) -> None:
         if not flow.converged:

@@ -40,7 +40,7 @@ def summary(found: Mapping[str, Any]) -> RenderableType:
     """The end of a run: key figures, broken limits, money, seconds by phase."""
     from rich.console import Group
 
-    parts: list[RenderableType] = [_key_figures(found), "", limits(found["violations"])]
+    parts: list[RenderableType] = [_key_figures(found), "", limits(found["violations"]), _limits_alone(found)]
     if found.get("money", {}).get("parties"):
         parts += ["", money(found["money"])]
     if found.get("speed", {}).get("seconds"):
@@ -98,12 +98,26 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         number(energy["load_kwh"], 1, "kWh"),
         f"{number(energy['load_per_prosumer_kwh'], 1, 'kWh')} a prosumer",
     )
+    stored, alone = energy.get("stored_kwh"), energy.get("utility_only_stored_kwh")
+    if stored is not None and alone is not None:
+        more = f"{number(stored - alone, 1, 'kWh', sign=True)} against the utility alone"
+        table.add_row("Stored at the end", number(stored, 1, "kWh"), more)
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
         if key in found["peaks"]:
             peak = found["peaks"][key]
             table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"]))
     return table
+
+
+def _limits_alone(found: Mapping[str, Any]) -> RenderableType:
+    """Whether trading made limits break, or kept them."""
+    alone = found["network"].get("utility_only_broken_h")
+    return (
+        ""
+        if alone is None
+        else f"With the utility alone they would be broken in {number(alone, 2, 'hours')}."
+    )
 
 
 def _alone(energy: Mapping[str, Any], name: str) -> str:

@@ -212,6 +212,29 @@ STEPS = Table(
             optional=True,
         ),
         Column("violations", "", "Broken limits, counted once an element and power flow.", "int64"),
+        Column("broken_h", "h", "How long any limit was broken.", optional=True),
+        _kwh("counterfactual_losses_kwh", "What would have been lost with the utility alone.", optional=True),
+        Column(
+            "counterfactual_violations",
+            "",
+            "Limits that would have been broken with the utility alone.",
+            optional=True,
+        ),
+        Column("counterfactual_broken_h", "h", "How long any would have been broken then.", optional=True),
+        Column(
+            "stored_kwh",
+            "kWh",
+            "In batteries and vehicles at the end of the period.",
+            aggregate="last",
+            optional=True,
+        ),
+        Column(
+            "counterfactual_stored_kwh",
+            "kWh",
+            "What would be stored with the utility alone.",
+            aggregate="last",
+            optional=True,
+        ),
         Column("converged", "", "False if a power flow of the period did not converge.", "bool", "all"),
         Column(
             "energy_residual", "", "What the energy audit leaves, relative.", aggregate="max", optional=True

@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.community.community import Community, Turn
 from cosim.community.feeder import Snapshot
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.devices.base import Role
 from cosim.market.surplus import call_auction_surplus, surplus
 from cosim.results.columns import market_columns, trade_columns, violation_columns
@@ -23,6 +23,7 @@ def steps(community: Community) -> Columns:
     turn = community.turn
     dispatch, orders, clearing = turn.dispatch, turn.traded.orders, turn.traded.clearing
     price = orders.price_eur_per_kwh
+    hours = community.feeder.rates.flows.hours
     generation = -_total(community, "generation")
     return {
         "load_kwh": _total(community, "load"),
@@ -40,10 +41,13 @@ def steps(community: Community) -> Columns:
         "counterfactual_cost_eur": float(turn.shadow_bill.total_eur.sum()),
         "counterfactual_import_kwh": float(turn.shadow.import_kwh.sum()),
         "counterfactual_export_kwh": float(turn.shadow.export_kwh.sum()),
+        "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
+        "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
         "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, price),
         "optimal_surplus_eur": call_auction_surplus(orders, price),
         **_residuals(turn),
-        **_grid(turn.snapshots, community.feeder.rates.flows.hours),
+        **_grid(turn.snapshots, hours),
+        **_grid_alone(turn.shadow_snapshots, hours),
     }
 
 
@@ -73,22 +77,27 @@ def trades(community: Community) -> Columns:
     return trade_columns(traded.clearing.trades, traded.orders.owner)
 
 
-def flow_tables(snapshot: Snapshot) -> Iterator[tuple[str, Columns]]:
-    """Rows of the tables that come at the power flow's rate."""
+def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> Iterator[tuple[str, Columns]]:
+    """Rows of the tables that come at the power flow's rate.
+
+    Args:
+        snapshot: The power flow.
+        episode: Episode of every violation.
+        lasted_h: How long it has lasted.
+    """
     flow, broken = snapshot.flow, snapshot.violations
     yield "buses", {"vm_pu": flow.vm_pu, "p_kw": snapshot.p_kw, "q_kvar": snapshot.q_kvar}
     loading = np.concatenate([flow.line_loading_percent, flow.trafo_loading_percent])
     yield "branches", {"loading_percent": loading}
     if len(broken):
-        yield "violations", violation_columns(broken, snapshot.episode, snapshot.lasted_h)
+        yield "violations", violation_columns(broken, episode, lasted_h)
 
 
-def losses_kwh(community: Community) -> float | None:
-    """Energy lost in the grid; None where no power flow of the period is known."""
-    snapshots = community.turn.snapshots
+def losses_kwh(snapshots: list[Snapshot], hours: float) -> float | None:
+    """Energy lost in the grid in power flows of that length; None where one is not known."""
     if not snapshots or not all(snapshot.flow.converged for snapshot in snapshots):
         return None
-    return sum(snapshot.flow.losses_kw for snapshot in snapshots) * community.feeder.rates.flows.hours
+    return sum(snapshot.flow.losses_kw for snapshot in snapshots) * hours
 
 
 def _total(community: Community, role: Role) -> float:
@@ -130,6 +139,7 @@ def _grid(snapshots: list[Snapshot], hours: float) -> Columns:
     """Totals of the power flows of the period; nothing but zero violations where there are none."""
     found: Columns = {
         "violations": sum(len(snapshot.violations) for snapshot in snapshots),
+        "broken_h": sum(bool(len(snapshot.violations)) for snapshot in snapshots) * hours,
         "converged": all(snapshot.flow.converged for snapshot in snapshots),
     }
     if not snapshots:
@@ -143,6 +153,17 @@ def _grid(snapshots: list[Snapshot], hours: float) -> Columns:
         "vm_max_pu": max(_most(flow.vm_pu) for flow in flows),
         "line_loading_max_percent": max(_most(flow.line_loading_percent) for flow in flows),
         "trafo_loading_max_percent": max(_most(flow.trafo_loading_percent) for flow in flows),
+    }
+
+
+def _grid_alone(snapshots: list[Snapshot], hours: float) -> Columns:
+    """The same with the utility alone; nothing where it was not solved."""
+    if not snapshots:
+        return {}
+    return {
+        "counterfactual_losses_kwh": sum(snapshot.flow.losses_kw for snapshot in snapshots) * hours,
+        "counterfactual_violations": sum(len(snapshot.violations) for snapshot in snapshots),
+        "counterfactual_broken_h": sum(bool(len(snapshot.violations)) for snapshot in snapshots) * hours,
     }
 
 

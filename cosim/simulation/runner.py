@@ -13,8 +13,10 @@ from cosim.agents import Prosumer
 from cosim.analysis.indicators import Indicators
 from cosim.community.community import Community
 from cosim.core.outputs import OutputsConfig
+from cosim.report.html import write_report
 from cosim.results import manifest as manifests
 from cosim.results.columns import device_columns
+from cosim.results.read import load
 from cosim.results.recorder import Members, Recorder
 from cosim.results.totals import write_totals
 from cosim.results.writer import RunFolder, make_folder
@@ -99,6 +101,8 @@ def run(
         summary = recording.summary(seconds)
         totals = recording.write_totals(folder.path)
         files = [totals, *folder.complete(summary, seconds=seconds, audit=summary["audit"])]
+    if scenario.outputs.report:
+        files.append(write_report(load(folder.path)))
     return Outcome(folder.path, summary, recording.violations, files)
 
 
@@ -153,10 +157,12 @@ class Recording:
             ("trades", columns.trades(community)),
         ):
             self._add(table, index, rows, number)
-        for snapshot in turn.snapshots:
-            for table, rows in columns.flow_tables(snapshot):
+        for snapshot, (episode, lasted_h) in zip(turn.snapshots, turn.episodes, strict=True):
+            for table, rows in columns.flow_tables(snapshot, episode, lasted_h):
                 self._add(table, snapshot.tick, rows, number)
-        self._money[number].add(turn.bill, turn.shadow_bill, columns.losses_kwh(community))
+        hours = community.feeder.rates.flows.hours
+        losses = [columns.losses_kwh(flows, hours) for flows in (turn.snapshots, turn.shadow_snapshots)]
+        self._money[number].add(turn.bill, turn.shadow_bill, *losses)
         self._p2p_kwh += totals["p2p_kwh"]
         self._saving_eur += totals["counterfactual_cost_eur"] - totals["cost_eur"]
         self.violations += totals["violations"]
