@@ -81,8 +81,8 @@ def assert_within(spans: Any, dispatch: Dispatch) -> None:
 @given(
     mode=MODES,
     seed=st.integers(0, 2**32 - 1),
-    feed_in=st.floats(-0.2, 0.3),
-    spread=st.floats(0.0, 0.4),
+    feed_in=st.integers(-2000, 3000).map(lambda price: price * 1e-4),
+    spread=st.integers(0, 4000).map(lambda price: price * 1e-4),
     charges=st.sampled_from([(1.0, 0.0), (1.19, 0.0), (1.0, 0.05), (1.19, 0.1)]),
     bold=st.booleans(),
 )
