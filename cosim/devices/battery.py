@@ -19,8 +19,8 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Role, Site, State
-from cosim.devices.storage import after, charge_limit_kwh, discharge_limit_kwh, within_window
+from cosim.devices.base import Ranges, Role, Site, State
+from cosim.devices.storage import StorageDevice, after, charge_limit_kwh, discharge_limit_kwh, within_window
 
 Efficiency = Annotated[AnyDraw, within(low=0.01, high=1.0)]
 
@@ -44,7 +44,7 @@ class BatteryConfig(Config):
         return self
 
 
-class Battery(Device):
+class Battery(StorageDevice):
     """Batteries; state: `soc_kwh`."""
 
     kind: ClassVar[str] = "battery"
@@ -76,18 +76,6 @@ class Battery(Device):
         low = -discharge_limit_kwh(soc, self._floor_kwh, most, c["discharge_efficiency"])
         return Ranges(low, np.zeros(len(self)), high)
 
-    def reservation(self, value_eur_per_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Charging is worth `value x eta_c` per kWh drawn, giving is worth `value / eta_d` per kWh given."""
-        c = self.columns
-        return value_eur_per_kwh * c["charge_efficiency"], value_eur_per_kwh / c["discharge_efficiency"]
-
-    def value_range(
-        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """From giving at any price to drawing at any price: `low x eta_d` to `high / eta_c`."""
-        c = self.columns
-        return low_eur_per_kwh * c["discharge_efficiency"], high_eur_per_kwh / c["charge_efficiency"]
-
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """The energy balance above; raises AuditError where a state of charge would leave its window."""
         c = self.columns
@@ -101,7 +89,3 @@ class Battery(Device):
         capacity = self.columns["capacity_kwh"]
         soc = state["soc_kwh"] / np.maximum(capacity, 1e-9)
         return np.column_stack([soc, capacity, ranges.high_kwh, -ranges.low_kwh])
-
-    def stored_kwh(self, state: State) -> FloatArray | None:
-        """State of charge [kWh]."""
-        return state["soc_kwh"]

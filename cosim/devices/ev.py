@@ -24,10 +24,10 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Role, Site, State
+from cosim.devices.base import Ranges, Role, Site, State
 from cosim.devices.battery import Efficiency
 from cosim.devices.ev_trips import Trips
-from cosim.devices.storage import after, charge_limit_kwh, discharge_limit_kwh, within_window
+from cosim.devices.storage import StorageDevice, after, charge_limit_kwh, discharge_limit_kwh, within_window
 
 Hour = Annotated[AnyDraw, within(low=0.0, high=24.0)]
 
@@ -64,7 +64,7 @@ class EvConfig(Config):
         return self
 
 
-class Ev(Device):
+class Ev(StorageDevice):
     """Electric vehicles; state: `soc_kwh`, and `unserved_kwh` (trip energy that the battery did not hold)."""
 
     kind: ClassVar[str] = "ev"
@@ -114,18 +114,6 @@ class Ev(Device):
         low = -discharge_limit_kwh(soc, reachable_from, given, c["discharge_efficiency"])
         return Ranges(np.where(base > 0.0, base, low), base, high)
 
-    def reservation(self, value_eur_per_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """As for a battery: `value x eta_c` for drawing, `value / eta_d` for giving."""
-        c = self.columns
-        return value_eur_per_kwh * c["charge_efficiency"], value_eur_per_kwh / c["discharge_efficiency"]
-
-    def value_range(
-        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """From giving at any price to drawing at any price: `low x eta_d` to `high / eta_c`."""
-        c = self.columns
-        return low_eur_per_kwh * c["discharge_efficiency"], high_eur_per_kwh / c["charge_efficiency"]
-
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Energy balance of the period, then the trip of those that arrive at its end."""
         c = self.columns
@@ -159,7 +147,3 @@ class Ev(Device):
                 np.maximum(-ranges.low_kwh, 0.0),
             ]
         )
-
-    def stored_kwh(self, state: State) -> FloatArray | None:
-        """State of charge [kWh]."""
-        return state["soc_kwh"]

@@ -1,4 +1,4 @@
-"""Pure arithmetic of a store behind a terminal; shared by batteries and electric vehicles.
+"""A store behind a terminal: its arithmetic, and what batteries and electric vehicles have in common.
 
 e' = e + eta_c * max(x, 0) + min(x, 0) / eta_d   for x drawn at the terminal [kWh].
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.core.arrays import FloatArray
+from cosim.devices.base import Device, State
 from cosim.errors import AuditError
 
 ROUNDING_KWH = 1e-9
@@ -57,3 +58,23 @@ def within_window(
             f"[{floor_kwh[row]:.9f}, {full_kwh[row]:.9f}] kWh"
         )
     return kept
+
+
+class StorageDevice(Device):
+    """A device with the parameters `charge_efficiency` and `discharge_efficiency` and the state `soc_kwh`."""
+
+    def reservation(self, value_eur_per_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Drawing is worth `value x eta_c` per kWh drawn, giving is worth `value / eta_d` per kWh given."""
+        c = self.columns
+        return value_eur_per_kwh * c["charge_efficiency"], value_eur_per_kwh / c["discharge_efficiency"]
+
+    def value_range(
+        self, low_eur_per_kwh: FloatArray, high_eur_per_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """From giving at any price to drawing at any price: `low x eta_d` to `high / eta_c`."""
+        c = self.columns
+        return low_eur_per_kwh * c["discharge_efficiency"], high_eur_per_kwh / c["charge_efficiency"]
+
+    def stored_kwh(self, state: State) -> FloatArray | None:
+        """State of charge [kWh]."""
+        return state["soc_kwh"]
