@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.bidding.behind_the_meter import settle_behind_the_meter
+from cosim.bidding.behind_the_meter import INDIFFERENT_EUR_PER_KWH, settle_behind_the_meter
 
 DUST = 1e-12
 
@@ -63,8 +63,8 @@ def by_hand(
             fill(ask, kwh, 0)
         for number in own:
             row = rows[number]
-            worth = row.price >= retail[owner] if row.draws else row.price <= feed_in[owner]
-            if row.device is None or worth:
+            dearer = retail[owner] - row.price if row.draws else row.price - feed_in[owner]
+            if row.device is None or dearer <= INDIFFERENT_EUR_PER_KWH:
                 fill(number, max(possible(number), 0.0), 1)
     return [(first, second) for first, second in filled]
 
@@ -110,7 +110,7 @@ def households(draw: Any) -> tuple[list[Row], dict[int, float], list[float], lis
             share = 1.0 / kwh if kwh else 0.0
             rows.append(Row(owner, draws, lower if draws else higher, kwh, device, share))
     feed_in = draw(st.lists(PRICES, min_size=owners, max_size=owners))
-    retail = [price + draw(st.floats(0.0, 0.3)) for price in feed_in]
+    retail = [price + draw(st.integers(0, 300)) * 1e-3 for price in feed_in]
     return rows, left, retail, feed_in
 
 
