@@ -3,11 +3,15 @@ which `pyarrow.array` would import, is not needed while a run goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from cosim.results.files import published
 
 
 def numbers(values: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
@@ -42,3 +46,17 @@ def distinct(values: Iterable[str]) -> tuple[pa.Array, NDArray[np.int32]]:
     code: dict[str, int] = {}
     codes = [code.setdefault(value, len(code)) for value in values]
     return names(list(code)), np.array(codes, dtype=np.int32)
+
+
+@contextmanager
+def published_file(path: Path) -> Iterator[pa.OSFile]:
+    """A file to write Arrow data to; it becomes `path` if the block ends well (see `files.published`).
+
+    Writers that open a path themselves leave it open when the disk is full, and a file that is deleted but
+    open still takes its space, which is then missing for the manifest.
+
+    Raises:
+        OutputError: see `files.published`.
+    """
+    with published(path) as temporary, pa.OSFile(str(temporary), "wb") as file:
+        yield file

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from cosim.core.arrays import FloatArray
 from cosim.errors import OutputError
-from cosim.results.arrow import numbers
-from cosim.results.files import TEMPORARY, published
+from cosim.results.arrow import numbers, published_file
+from cosim.results.files import TEMPORARY
 from cosim.results.tables import DURATION, field
 
 Durations = dict[int, FloatArray]
@@ -115,9 +115,9 @@ def _write_parquet(groups: Iterator[pa.Table], target: Path, schema: pa.Schema) 
 
     keys = [kind.name for kind in schema if not pa.types.is_floating(kind.type)]
     with (
-        published(target) as temporary,
+        published_file(target) as file,
         parquet.ParquetWriter(
-            temporary,
+            file,
             schema,
             compression="zstd",
             compression_level=1,
@@ -133,7 +133,7 @@ def _write_csv(groups: Iterator[pa.Table], target: Path, schema: pa.Schema) -> N
     from pyarrow import csv
 
     plain = pa.schema([_without_dictionary(kind) for kind in schema])
-    with published(target) as temporary, csv.CSVWriter(str(temporary), plain) as writer:
+    with published_file(target) as file, csv.CSVWriter(file, plain) as writer:
         for rows in groups:
             writer.write_table(rows.cast(plain))
 

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from cosim.core.clock import Clock
 from cosim.core.outputs import OutputsConfig, periods_per_block
 from cosim.errors import OutputError
-from cosim.results.arrow import coded, distinct, names, numbers
+from cosim.results.arrow import coded, distinct, names, numbers, published_file
 from cosim.results.buffers import BlockBuffer, Buffer, Columns, EventBuffer
-from cosim.results.files import published
 from cosim.results.join import join
 from cosim.results.tables import TABLES, Column, Table
 
@@ -133,12 +132,16 @@ class Recorder:
             OutputError: if a part cannot be written.
         """
         failures: list[OutputError] = []
-        for act in (lambda writer: writer.flush(complete=complete), _TableWriter.wait):
-            for writer in self.tables.values():
-                try:
-                    act(writer)
-                except OutputError as error:  # the other tables are not to suffer; nothing is in flight after
-                    failures.append(error)
+        for writer in self.tables.values():
+            try:
+                writer.flush(complete=complete)
+            except OutputError as error:  # the other tables are not to suffer
+                failures.append(error)
+        for writer in self.tables.values():
+            try:
+                writer.wait()
+            except OutputError as error:
+                failures.append(error)
         if failures:
             raise failures[0]
 
@@ -197,6 +200,7 @@ class _TableWriter:
         self._part = 0
         self._last = -1
         self._dirty = False
+        self._failed = False
 
     def add(self, index: int, columns: Columns, community: int) -> None:
         slot = index // self._every
@@ -214,7 +218,7 @@ class _TableWriter:
         """Have the buffer written as a part, if anything came since the last one; no more than one part a
         table is on its way at any time."""
         self.wait()
-        if not self._dirty:
+        if not self._dirty or self._failed:  # no part behind one that is missing
             return
         self._dirty = False
         slots, owners, columns = self._buffer.take(complete=complete)
@@ -238,13 +242,17 @@ class _TableWriter:
         """Wait for the part that is being written; its error is raised here, once."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            pending.result()
+            try:
+                pending.result()
+            except OutputError:
+                self._failed = True
+                raise
 
     def _write(self, path: Path, rows: pa.Table) -> None:
         if not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
-        with published(path) as temporary, pa.ipc.new_file(temporary, rows.schema, options=_LZ4) as file:
-            file.write_table(rows)
+        with published_file(path) as file, pa.ipc.new_file(file, rows.schema, options=_LZ4) as writer:
+            writer.write_table(rows)
 
 
 class _Names:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cosim.results.files import published
+from cosim.results.arrow import published_file
 from cosim.results.recorder import Members
 from cosim.results.tables import TOTALS, Column, field, numpy_type
 
@@ -56,8 +56,8 @@ def write_totals(
         for column in columns
     ]
     target = folder / f"{TOTALS.name}.parquet"
-    with published(target) as temporary:
-        parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary, compression="zstd")
+    with published_file(target) as file:
+        parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
     return target
 
 

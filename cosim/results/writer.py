@@ -3,6 +3,7 @@ run is in. Tables are the recorder's business, figures those of whoever hands th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any
 
 from cosim.errors import InputError, OutputError, Problem
 from cosim.results import manifest as manifests
-from cosim.results.files import TEMPORARY, explain, write_json, write_text
+from cosim.results.files import TEMPORARY, explain, plain, write_json, write_text
 from cosim.results.manifest import Manifest, Status
 from cosim.results.recorder import Recorder
 
@@ -173,7 +174,24 @@ class RunFolder:
         self.manifest.status = status
         self.manifest.message = message
         self.manifest.finished = manifests.now()
-        self._write_manifest()
+        try:
+            self._write_manifest()
+        except OutputError:
+            if status == "complete":
+                raise
+            self._overwrite_manifest()
 
     def _write_manifest(self) -> None:
         write_json(self.path / manifests.FILE, self.manifest.content())
+
+    def _overwrite_manifest(self) -> None:
+        """The last resort on a full disk: into the space that the old manifest has. If this is cut short, the
+        manifest cannot be read, and the run does not look whole either."""
+        path = self.path / manifests.FILE
+        text = json.dumps(plain(self.manifest.content()))
+        try:
+            with path.open("r+", encoding="utf-8") as file:
+                file.write(text)
+                file.truncate()
+        except OSError as error:
+            raise OutputError(explain(error, path)) from error

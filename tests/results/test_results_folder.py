@@ -165,14 +165,38 @@ def test_a_full_disk_while_joining_keeps_the_parts(tmp_path, synthetic, monkeypa
     assert len(load(folder, partial=True).steps) == 96
 
 
-def test_a_disk_too_full_for_the_manifest_never_leaves_a_complete_run(tmp_path, synthetic, monkeypatch):
+def test_a_disk_too_full_for_the_manifest_never_leaves_a_complete_run(tmp_path, monkeypatch):
     manifest = writing.manifests.begun("a", 1, "")
     folder = writing.RunFolder(make_folder("a", tmp_path / "a"), manifest, "")
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OutputError, match="the disk is full") as caught, folder:
+    with pytest.raises(OutputError, match="the disk is full"), folder:
         folder.complete({})
+    assert status(tmp_path / "a")["status"] == "failed"  # in the space of the old one
+
+
+def test_a_manifest_that_cannot_be_written_at_all_still_says_running(tmp_path, monkeypatch):
+    manifest = writing.manifests.begun("a", 1, "")
+    folder = writing.RunFolder(make_folder("a", tmp_path / "a"), manifest, "")
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError) as caught, folder:
+        patch.setattr(Path, "write_text", full)
+        patch.setattr(Path, "open", full)
+        raise ZeroDivisionError
     assert "manifest.json" in caught.value.__notes__[0]
     assert status(tmp_path / "a")["status"] == "running"
+
+
+def test_no_part_follows_one_that_is_missing(tmp_path, synthetic, monkeypatch):
+    real, calls = pa.ipc.new_file, []
+
+    def sometimes(file, schema, **options):
+        calls.append(schema.metadata[b"cosim_table"])
+        return full() if calls.count(b"steps") == 2 else real(file, schema, **options)
+
+    monkeypatch.setattr(pa.ipc, "new_file", sometimes)
+    with pytest.raises(OutputError, match="the disk is full"):
+        synthetic.make_run(tmp_path, periods=500)
+    run = load(tmp_path / "made-up", partial=True)
+    assert run.steps["period"].tolist() == list(range(96))
 
 
 def test_what_cannot_be_finished_leaves_the_old_file(tmp_path):
