@@ -39,6 +39,7 @@ FIGURES = (
     Figure("Peak export", "kW", ("peaks", "export_kw", "value")),
     Figure("Grid losses", "kWh", ("network", "losses_kwh")),
     Figure("Hours with a broken limit", "h", ("violations", "hours")),
+    Figure("The same with the utility alone", "h", ("network", "utility_only_broken_h")),
     Figure("Broken limits", "", ("violations", "count")),
     Figure("Undervoltage", "h", ("violations", "kinds", "undervoltage", "hours")),
     Figure("Overvoltage", "h", ("violations", "kinds", "overvoltage", "hours")),

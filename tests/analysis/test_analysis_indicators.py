@@ -104,6 +104,14 @@ def test_a_diverged_flow_is_counted_and_adds_nothing(synthetic):
     assert found["peaks"]["slack_kw"]["value"] == 42.0
 
 
+def test_what_is_stored_counts_at_the_end_and_what_is_lost_in_all(synthetic):
+    rows = [steps(stored_kwh=stored, counterfactual_losses_kwh=0.25, broken_h=0.25) for stored in (5.0, 3.0)]
+    found = gathered(synthetic.clock(2), rows)
+    assert found["energy"]["stored_kwh"] == 3.0
+    assert found["network"]["utility_only_losses_kwh"] == 0.5
+    assert found["network"]["broken_h"] == 0.5
+
+
 def test_residuals_keep_the_largest(synthetic):
     found = gathered(synthetic.clock(3), [steps(money_residual=value) for value in (1e-16, 3e-15, 2e-15)])
     assert found["audit"] == {"money_residual": 3e-15}
