@@ -132,6 +132,8 @@ def test_who_is_paid_for_taking_takes_and_never_gives(device: str) -> None:
     value, draws, gives = priced(device, own, **known)
     assert value == pytest.approx(0.0, abs=1e-12)
     assert -0.02 < draws <= gives + 1e-12  # else its own two orders would trade with each other
+    action = act([f"{device}.setpoint"], own, net_forecast_kwh=1.0, **known)
+    assert action[f"{device}.setpoint"] == 1.0
 
 
 def test_battery_is_left_alone_where_losses_are_dearer_than_the_spread() -> None:
@@ -212,7 +214,9 @@ def test_ev_that_needs_energy_buys_when_the_utility_is_cheapest_in_both_modes(
     _, draws, _ = priced("ev", EV_LOSSES, **known)
     assert (draws >= known["retail_price"]) == buys
     drawn = 2.0 * act(["ev.setpoint"], EV_LOSSES, net_forecast_kwh=1.0, **known)["ev.setpoint"]
-    assert drawn == pytest.approx(0.4 / 0.8 if buys else 0.0)  # 0.4 kWh inside
+    needed = 0.4 / 0.8  # 0.4 kWh inside
+    paid = known["retail_price"] < 0.0  # then all that the plug passes
+    assert drawn == pytest.approx(2.0 if paid else needed if buys else 0.0)
 
 
 def test_ev_that_waits_takes_what_is_cheaper_than_the_utility_will_be() -> None:
@@ -231,8 +235,11 @@ def test_ev_without_need_takes_own_surplus_but_nothing_from_the_utility(feed_in:
 def test_ev_that_can_discharge_gives_only_if_that_saves_more_than_filling_up_costs(need: float) -> None:
     flat = {**FLAT, **EV, "ev__max_discharge_kwh": 1.0, "ev__need_kwh": need}
     _, draws, gives = priced("ev", EV_LOSSES, **flat)
-    assert gives > 0.40  # 0.30 / (0.8 x 0.9) = 0.417
+    assert gives > 0.30
+    assert (gives > 0.40) == (need > 0.0)  # 0.30 / (0.8 x 0.9) = 0.417
     assert (draws >= 0.30) == (need > 0.0)
+    if not need:
+        assert gives == pytest.approx(0.30, abs=2e-4)  # just so that it does not give, no higher
     spread = {**flat, "lowest_retail_ahead": 0.10}  # 0.10 / 0.72 = 0.139
     _, draws, gives = priced("ev", EV_LOSSES, **spread)
     assert draws < 0.30 and 0.138 < gives < 0.30

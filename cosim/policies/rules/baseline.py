@@ -92,7 +92,8 @@ def baseline_action(
     energy is worth midway between what storing gives up and what using it saves; an EV's energy is worth what
     it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV charges from own
     surplus, and what it needs when the utility is cheapest; then the battery charges from the surplus that is
-    left, and covers the deficit.
+    left, and covers the deficit. In both modes whoever is paid for taking takes all it can: no value is below
+    zero.
 
     Args:
         spec: Fields of observation and action.
@@ -112,16 +113,17 @@ def baseline_action(
         if spec.acts(margin):
             action[:, spec.action_index(margin)] = -1.0
     net_kwh = read.observed("net_forecast_kwh")
+    paid = read.observed("retail_price") < 0.0
     evs_first = sorted(device_actions(spec), key=lambda entry: entry[2] != "ev")
     for name, device, kind in evs_first:
         if kind not in RULES:
             continue
         value_rule, energy_rule = RULES[kind]
         if name.endswith(".value"):
-            chosen = value_action(read, device, value_rule(read, device))
+            chosen = value_action(read, device, np.maximum(value_rule(read, device), 0.0))
         else:
-            idle_kwh = _range_kwh(read, device)[1]
-            wanted_kwh = energy_rule(read, device, net_kwh - idle_kwh)
+            _, idle_kwh, most_kwh = _range_kwh(read, device)
+            wanted_kwh = np.where(paid, most_kwh, energy_rule(read, device, net_kwh - idle_kwh))
             net_kwh = net_kwh - idle_kwh + wanted_kwh
             chosen = _scaled_energy(read, device, wanted_kwh)
         action[:, spec.action_index(name)] = chosen
@@ -133,15 +135,14 @@ def battery_value(read: Reader, device: str) -> FloatArray:
 
     Storing 1 kWh gives up the feed-in price and leaves `charge_efficiency` kWh inside; 1 kWh inside saves
     `discharge_efficiency` times the retail price. Midway between the two bounds both hold with room to spare
-    (if there is room at all: losses can be dearer than the spread, and then the battery is left alone). Never
-    below zero: when the utility pays for taking, energy is taken, not given.
+    (if there is room at all: losses can be dearer than the spread, and then the battery is left alone).
 
     Returns:
         [EUR/kWh inside the battery], shape (n,).
     """
     lower = read.observed("feed_in_price") / read.efficiency(f"{device}.charge_efficiency")
     upper = read.observed("retail_price") * read.efficiency(f"{device}.discharge_efficiency")
-    return np.maximum(0.5 * (lower + upper), 0.0)
+    return 0.5 * (lower + upper)
 
 
 def ev_value(read: Reader, device: str) -> FloatArray:
@@ -150,8 +151,8 @@ def ev_value(read: Reader, device: str) -> FloatArray:
     So an EV that needs energy charges from the utility when that is cheapest (at once, with a flat tariff),
     and from other prosumers whenever they are cheaper still; what time no longer allows to put off it has to
     charge anyway. One that needs none takes what would be fed in. Where it can discharge, its energy is worth
-    no less than a battery's, nor than filling it up again would cost: else it would give today what it has to
-    buy back tomorrow, and lose by it. Never below zero, as a battery's.
+    no less than a battery's, and so much that it covers the own deficit only if that saves more than filling
+    up again costs: else it would give now what it has to buy back, and lose by it.
 
     Returns:
         [EUR/kWh inside the battery], shape (n,).
@@ -159,12 +160,14 @@ def ev_value(read: Reader, device: str) -> FloatArray:
     inside = read.efficiency(f"{device}.charge_efficiency")
     ahead = read.cheapest_ahead()
     buying = (ahead + EDGE_EUR_PER_KWH) / inside
-    refilling = (ahead - EDGE_EUR_PER_KWH) / inside  # but not in order to fill up
     surplus_stays = (read.observed("feed_in_price") + EDGE_EUR_PER_KWH) / inside
+    value = np.where(_needs(read, device), buying, surplus_stays)
+    refilling = (ahead - EDGE_EUR_PER_KWH) / inside  # an edge lower: no reason to buy it from the utility
+    saving = read.observed("retail_price") * read.efficiency(f"{device}.discharge_efficiency")
+    kept = np.minimum(refilling, saving + EDGE_EUR_PER_KWH)
+    least = np.maximum(kept, battery_value(read, device))
     gives = read.observed(f"{device}.max_discharge_kwh") > 0.0
-    spare = np.where(gives, np.maximum(refilling, surplus_stays), surplus_stays)
-    value = np.where(_needs(read, device), buying, spare)
-    return np.maximum(value, np.where(gives, battery_value(read, device), 0.0))
+    return np.where(gives, np.maximum(value, least), value)
 
 
 def battery_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
@@ -180,10 +183,9 @@ def ev_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
     charge = read.efficiency(f"{device}.charge_efficiency")
     discharge = read.efficiency(f"{device}.discharge_efficiency")
     retail, ahead = read.observed("retail_price"), read.cheapest_ahead()
-    # What the utility pays for taking is as good as the best price.
-    buys = retail <= np.maximum(ahead, 0.0) + EDGE_EUR_PER_KWH
-    bought = np.where(buys, read.observed(f"{device}.need_kwh") / charge, 0.0)
-    pays = retail * charge * discharge > np.maximum(ahead, 0.0)
+    cheapest = retail <= ahead + EDGE_EUR_PER_KWH
+    bought = np.where(cheapest, read.observed(f"{device}.need_kwh") / charge, 0.0)
+    pays = retail * charge * discharge > ahead
     least = np.where(_needs(read, device), np.maximum(base, bought), np.where(pays, low, base))
     return np.minimum(np.maximum(-net_kwh, least), high)
 
