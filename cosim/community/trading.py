@@ -74,6 +74,7 @@ def _rounds(
 ) -> None:
     """Rounds with new quotes after each."""
     margins = gate.margins.copy()
+    overridden = list(deciders.overrides)
     quote = orders.price_eur_per_kwh.copy()
     trades_before = 0
     for number in range(rounds):
@@ -85,6 +86,7 @@ def _rounds(
                 answer = checked_requote(group.policy, view.of(group, number), group.title, step)
                 if answer is not None:
                     margins[group.rows] = answer
+        margins[overridden] = gate.margins[overridden]  # the policy does not decide for them
         fresh = gate.bidder.quotes(gate.bids, margins, gate.prices)[rows]
         changed = np.flatnonzero((fresh != quote) & (view.open_kwh > 0.0))
         if number + 1 < rounds and len(changed):

@@ -3,7 +3,7 @@ types of the columns are the results room's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def steps(community: Community) -> Columns:
     """Totals of the period."""
     turn = community.turn
     dispatch, orders, clearing = turn.dispatch, turn.traded.orders, turn.traded.clearing
-    price = orders.price_eur_per_kwh
+    worth = turn.bids.limit_price_eur_per_kwh[turn.traded.rows]
     hours = community.feeder.rates.flows.hours
     generation = -_total(community, "generation")
     return {
@@ -43,16 +43,21 @@ def steps(community: Community) -> Columns:
         "counterfactual_export_kwh": float(turn.shadow.export_kwh.sum()),
         "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
         "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
-        "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, price),
-        "optimal_surplus_eur": call_auction_surplus(orders, price),
+        "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, worth),
+        "optimal_surplus_eur": call_auction_surplus(orders, worth),
         **_residuals(turn),
         **_grid(turn.snapshots, hours),
         **_grid_alone(turn.shadow_snapshots, hours),
     }
 
 
-def prosumers(community: Community) -> Columns:
-    """What each prosumer used, traded and paid."""
+def prosumers(community: Community, kinds: Iterable[str]) -> Columns:
+    """What each prosumer used, traded and paid.
+
+    Args:
+        community: Whose prosumers.
+        kinds: Device kinds that have a column of their own, also those that this community lacks.
+    """
     turn = community.turn
     dispatch = turn.dispatch
     return {
@@ -67,7 +72,7 @@ def prosumers(community: Community) -> Columns:
         "trade_cost_eur": dispatch.trade_cost_eur,
         "cost_eur": turn.bill.total_eur,
         "counterfactual_cost_eur": turn.shadow_bill.total_eur,
-        **{f"{kind}_kwh": community.by_prosumer(kind) for kind in community.fleet.kinds if kind != "load"},
+        **{f"{kind}_kwh": community.by_prosumer(kind) for kind in kinds},
     }
 
 

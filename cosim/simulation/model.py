@@ -47,6 +47,9 @@ class Simulation(mesa.Model):
         self.communities: tuple[Community, ...] = tuple(
             [build_community(scenario, self.clock, self.streams)] if communities is None else communities
         )
+        names = [community.name for community in self.communities]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two communities have the same name: {', '.join(names)}")
         classes = dict(prosumers or {})
         for community in self.communities:
             self._populate(community, classes)

@@ -124,10 +124,10 @@ class Recording:
         communities = simulation.communities
         flows = communities[0].feeder.rates.flows
         self._members = [_members(community) for community in communities]
-        kinds = dict.fromkeys(
+        self._kinds = dict.fromkeys(
             kind for community in communities for kind in community.fleet.kinds if kind != "load"
         )
-        self._extra = device_columns(kinds)
+        self._extra = device_columns(self._kinds)
         self.recorder = Recorder(
             folder,
             simulation.clock,
@@ -153,7 +153,7 @@ class Recording:
         totals = columns.steps(community)
         for table, rows in (
             ("steps", totals),
-            ("prosumers", columns.prosumers(community)),
+            ("prosumers", columns.prosumers(community, self._kinds)),
             ("trades", columns.trades(community)),
         ):
             self._add(table, index, rows, number)
