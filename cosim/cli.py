@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LIMITS_BROKEN = 4
 INTERRUPTED = 130
+WIDE = 8
+"""Columns that a table in the terminal may have."""
 HOURS_OF_DAY = 24
 
 app = typer.Typer(
@@ -277,7 +279,10 @@ def bench(
 
         from cosim.results.show import frame
 
-        _show(frame(pd.DataFrame(rows), f"cosim bench {name}"))
+        table = pd.DataFrame(rows)
+        if table.shape[1] > WIDE:  # many figures of few cases read better side by side
+            table = table.set_index(table.columns[0]).T.rename_axis("figure").reset_index()
+        _show(frame(table, f"cosim bench {name}"))
 
 
 def main() -> None:

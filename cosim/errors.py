@@ -10,7 +10,7 @@ for people, exit codes are for scripts.
     └── RunError               1   a run that could not be finished
         ├── AuditError         1   energy or money does not balance: a defect, never the user's fault
         ├── PolicyError        1   a policy returned what the contract does not allow
-        └── OutputError        1   results could not be written or read (full disk, existing folder)
+        └── OutputError        1   results could not be written or read (a full disk, a folder that is no run)
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class InputError(CosimError):
     def __init__(self, problems: Problem | str | Sequence[Problem]) -> None:
         if isinstance(problems, str):
             problems = Problem(problems)
-        self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

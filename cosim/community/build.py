@@ -19,7 +19,7 @@ from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Fields, group_of
 from cosim.community.feeder import Connections, EpisodeLog, Feeder, Passive, Rates
 from cosim.community.public_memory import PublicMemory, mean_field_fields
-from cosim.community.sources import load_series, pv_series
+from cosim.community.sources import follow
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.clock import Clock
 from cosim.core.records import Series
@@ -35,12 +35,10 @@ from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
 from cosim.profiles.passive import passive_generators, passive_loads
 from cosim.scenario.placement import Placement, place
-from cosim.scenario.population import Ownership, Population, populate
+from cosim.scenario.population import COMMUNITY, Ownership, Population, populate
 from cosim.scenario.schema import Scenario
+from cosim.scenario.series import FOLLOWING
 from cosim.settlement.tariffs import TariffBook
-
-NAME = "community"
-"""Name of the community of a scenario that describes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class _Rates:
     """Of the series: the finer of the two."""
 
 
-def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: str = NAME) -> Community:
+def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: str = COMMUNITY) -> Community:
     """The community that a scenario describes.
 
     Args:
@@ -114,11 +112,11 @@ def _clocks(scenario: Scenario, clock: Clock) -> _Rates:
 
 def _fleet(population: Population, rates: _Rates, streams: Streams, folder: Path) -> Fleet:
     """All devices of the population."""
-    series: dict[str, Series] = {}
-    for kind, read in (("load", load_series), ("pv", pv_series)):
-        owned = _owned(population, kind)
-        if owned:
-            series[kind] = read(owned, rates.ticks, folder)
+    series: dict[str, Series] = {
+        kind: follow(_owned(population, kind), kind, rates.ticks, folder)
+        for kind in FOLLOWING
+        if _owned(population, kind)
+    }
     per_period = rates.settlement.step_minutes // rates.ticks.step_minutes
     site = Site(rates.settlement, per_period, series)
     requests = {

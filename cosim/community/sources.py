@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cosim.core import draw
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Clock
 from cosim.core.records import Series
-from cosim.devices.load import LoadConfig
-from cosim.profiles.build import load_profiles, pv_profiles
 from cosim.scenario.population import Ownership
+from cosim.scenario.series import read_series
 
 
 @dataclass
@@ -56,37 +53,11 @@ class SideBySide:
         return self._day[first - block * size : last - block * size]
 
 
-def load_series(ownerships: Sequence[Ownership], ticks: Clock, folder: Path) -> SideBySide:
-    """Demand of all inflexible loads.
+def follow(ownerships: Sequence[Ownership], kind: str, ticks: Clock, folder: Path) -> SideBySide:
+    """What all devices of a kind follow, in the order of their ownerships.
 
     Raises:
         ProfileError: with every problem of a source.
     """
-    parts = []
-    for ownership in ownerships:
-        assert isinstance(ownership.config, LoadConfig)
-        rng = ownership.streams.within("load").generator("annual_energy_kwh")
-        drawn = draw.sample(ownership.config.annual_energy_kwh, rng, ownership.members)
-        streams = ownership.streams.within("profile")
-        parts.append(load_profiles(_profile(ownership), ticks, drawn, streams, folder))
+    parts = [read_series(ownership, kind, ticks, folder) for ownership in ownerships]
     return SideBySide(parts, [ownership.member for ownership in ownerships], ticks)
-
-
-def pv_series(ownerships: Sequence[Ownership], ticks: Clock, folder: Path) -> SideBySide:
-    """Production of all PV plants per installed kWp.
-
-    Raises:
-        ProfileError: with every problem of a source.
-    """
-    parts = []
-    for ownership in ownerships:
-        streams = ownership.streams.within("profile")
-        parts.append(pv_profiles(_profile(ownership), ticks, ownership.members, streams, folder))
-    return SideBySide(parts, [ownership.member for ownership in ownerships], ticks)
-
-
-def _profile(ownership: Ownership) -> Any:
-    """Where the series of an ownership comes from."""
-    if ownership.profile is None:
-        raise ValueError(f"{type(ownership.config).__name__} follows a series but names none")
-    return ownership.profile

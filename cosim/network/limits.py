@@ -40,6 +40,21 @@ class Limits:
     sources: dict[str, str] = field(default_factory=dict)
     """Kind of violation -> in words, where its limits come from and what they are."""
 
+    def usual(self) -> dict[str, float]:
+        """Kind of violation -> the limit of most of its elements; kinds without an element are left out."""
+        every = {
+            UNDERVOLTAGE: self.vm_min_pu,
+            OVERVOLTAGE: self.vm_max_pu,
+            LINE_OVERLOAD: self.line_percent,
+            TRANSFORMER_OVERLOAD: self.trafo_percent,
+        }
+        found = {}
+        for kind, limits in every.items():
+            values, counts = np.unique(limits, return_counts=True)
+            if len(values):
+                found[kind] = float(values[counts.argmax()])
+        return found
+
 
 def resolve(grid: Grid, config: LimitsConfig) -> Limits:
     """The limits that hold: the scenario's, else the grid file's, else EN 50160's and the rated current."""

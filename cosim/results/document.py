@@ -34,7 +34,7 @@ run = cosim.load("outputs/quickstart-20260101-120000")
 run.summary["cost"]["saving_percent"]
 run.prosumers.groupby("prosumer", observed=True)["cost_eur"].sum()
 run.table("buses", columns=["time", "bus", "vm_pu"])
-cosim.load("outputs/stopped-run", partial=True).steps      # what an unfinished run had recorded
+cosim.load("outputs/stopped-run", partial=True).steps  # what an unfinished run had recorded
 ```
 
 ## Conventions

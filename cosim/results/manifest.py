@@ -3,7 +3,6 @@ real clock; no result is in it."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
@@ -41,7 +40,7 @@ class Manifest:
     """Name of the scenario."""
     seed: int
     scenario_sha256: str
-    """Of the resolved scenario: equal hashes, equal scenarios."""
+    """Of the resolved scenario: equal hashes, equal results."""
     horizon: dict[str, Any] = field(default_factory=dict)
     """`start`, `zone`, `step_minutes`, `periods`."""
     network: str = ""
@@ -67,19 +66,19 @@ class Manifest:
         return {"format": self.format, **asdict(self)}
 
 
-def begun(name: str, seed: int, scenario: str, **known: Any) -> Manifest:
+def begun(name: str, seed: int, digest: str, **known: Any) -> Manifest:
     """The manifest of a run that starts now.
 
     Args:
         name: Name of the scenario.
         seed: Its seed.
-        scenario: Text of the resolved scenario.
+        digest: Hash of the scenario (`Scenario.digest`).
         **known: Further fields of `Manifest`.
     """
     return Manifest(
         name=name,
         seed=seed,
-        scenario_sha256=hashlib.sha256(scenario.encode()).hexdigest(),
+        scenario_sha256=digest,
         started=now(),
         versions=dict(versions()),
         machine=machine(),

@@ -113,11 +113,10 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
 def _limits_alone(found: Mapping[str, Any]) -> RenderableType:
     """Whether trading made limits break, or kept them."""
     alone = found["network"].get("utility_only_broken_h")
-    return (
-        ""
-        if alone is None
-        else f"With the utility alone they would be broken in {number(alone, 2, 'hours')}."
-    )
+    if alone is None:
+        return ""
+    hours = f"in {number(alone, 2, 'hours')}" if alone else "in no hour"
+    return f"With the utility alone limits would be broken {hours}."
 
 
 def _alone(energy: Mapping[str, Any], name: str) -> str:

@@ -17,17 +17,14 @@ from cosim.errors import InputError, Problem, ScenarioError
 from cosim.network.config import NetworkConfig, check_step
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
-from cosim.profiles.build import load_profiles, pv_profiles
 from cosim.profiles.profiles import Profiles
 from cosim.scenario.load import Loaded, Source, in_order, opened, validated
 from cosim.scenario.placement import Placement, place
-from cosim.scenario.population import Ownership, Population, drawn, populate
+from cosim.scenario.population import COMMUNITY, Ownership, Population, populate
 from cosim.scenario.schema import Scenario
+from cosim.scenario.series import read_series
 from cosim.scenario.yaml_file import Location
 from cosim.settlement.tariffs import TariffBook
-
-COMMUNITY = "community"
-"""Scope of the random streams of a scenario's one community."""
 
 Found = TypeVar("Found")
 
@@ -130,20 +127,11 @@ class _Rooms:
         for ownership in population.devices.get(kind, ()):
             if not len(ownership.prosumer):
                 continue
-            read = partial(self._read, ownership, kind, clock)
+            read = partial(read_series, ownership, kind, clock, self.loaded.scenario.base)
             profiles = self._ask(self._profile_of(ownership, kind), read)
             if profiles is not None:
                 found.append((ownership, profiles))
         return tuple(found)
-
-    def _read(self, ownership: Ownership, kind: str, clock: Clock) -> Profiles:
-        config: Any = ownership.profile
-        streams = ownership.streams.within("profile")
-        folder = self.loaded.scenario.base
-        if kind == "load":
-            annual = drawn(ownership, kind, "annual_energy_kwh")
-            return load_profiles(config, clock, annual, streams, folder)
-        return pv_profiles(config, clock, ownership.members, streams, folder)
 
     def _profile_of(self, ownership: Ownership, kind: str) -> Location:
         """Where in the document the profile of an ownership is."""

@@ -16,6 +16,9 @@ from cosim.core.streams import Streams
 from cosim.scenario.groups import Group
 from cosim.scenario.schema import Scenario
 
+COMMUNITY = "community"
+"""Name of the community that a scenario describes, in tables and as the scope of its randomness."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:

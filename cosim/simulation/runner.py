@@ -78,7 +78,7 @@ def run(
     manifest = manifests.begun(
         scenario.name,
         scenario.seed,
-        text,
+        scenario.digest(),
         horizon={
             "start": clock.start.isoformat(),
             "zone": str(clock.zone),
@@ -188,7 +188,12 @@ class Recording:
         return self._indicators.summary(
             seconds=seconds,
             money={**money.summary(), "rows": money.rows()},
-            run={"name": scenario.name, "seed": scenario.seed, "network": scenario.network.name},
+            run={
+                "name": scenario.name,
+                "seed": scenario.seed,
+                "network": scenario.network.name,
+                "limits": self.simulation.communities[0].feeder.limits.usual(),
+            },
         )
 
     def write_totals(self, folder: Path) -> Path:
