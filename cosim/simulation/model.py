@@ -13,7 +13,9 @@ from cosim.agents import MarketOperator, NetworkOperator, Prosumer
 from cosim.community.build import build_community
 from cosim.community.community import Community
 from cosim.core.clock import Clock
+from cosim.core.registry import nearest
 from cosim.core.streams import Streams
+from cosim.errors import Problem, UnknownNameError
 from cosim.scenario.schema import Scenario
 
 PHASES = ("observe", "decide", "trade", "plan", "network", "commit", "settle", "learn")
@@ -29,6 +31,9 @@ class Simulation(mesa.Model):
         scenario: What is simulated.
         prosumers: Classes of single prosumers by name, to override their decision.
         communities: Built already, for example with a grid or policies of your own; else from the scenario.
+
+    Raises:
+        InputError: if something of the scenario cannot be used, or a prosumer does not exist.
     """
 
     def __init__(
@@ -54,7 +59,10 @@ class Simulation(mesa.Model):
         for community in self.communities:
             self._populate(community, classes)
         if classes:
-            raise ValueError(f"there is no prosumer {', '.join(sorted(classes))}")
+            known = [name for community in self.communities for name in community.members.names]
+            raise UnknownNameError(
+                [Problem(f"there is no prosumer {name!r}", nearest(name, known)) for name in classes]
+            )
         self.market_operators = self.agents_by_type[MarketOperator]
         self.network_operators = self.agents_by_type[NetworkOperator]
 

@@ -19,7 +19,6 @@ from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.simulation.runner import Recording
 
-
 TIGHT = {"limits": {"line_loading_percent": 1.0, "vm_pu": [0.9995, 1.0005]}}
 """So that limits are broken."""
 
