@@ -40,9 +40,26 @@ class FakeSeries:
         return self.values_kw[first:last]
 
 
+def write_profiles(folder: Path, start: str = "2016-06-06", days: int = 3) -> None:
+    """Load and PV of five households in half-hours: smooth, different, with sun from 6 to 18 o'clock UTC."""
+    first = datetime.fromisoformat(start) - timedelta(days=1)
+    hours = np.arange(48 * (days + 2)) / 2.0
+    load = [0.4 + 0.3 * k / 5 + 0.3 * np.sin((hours / 24.0 + k / 7.0) * 2 * np.pi) ** 2 for k in range(5)]
+    sun = np.maximum(np.sin((hours % 24.0 - 6.0) / 12.0 * np.pi), 0.0)
+    pv = [0.8 * sun, 0.7 * sun**2]
+    for name, columns in (("load.csv", load), ("pv.csv", pv)):
+        rows = ["time," + ",".join(f"h{k}" for k in range(len(columns)))]
+        for number, hour in enumerate(hours):
+            stamp = (first + timedelta(hours=float(hour))).isoformat()
+            rows.append(stamp + "," + ",".join(f"{column[number]:.6f}" for column in columns))
+        (folder / name).write_text("\n".join(rows) + "\n")
+
+
 @dataclass
 class Kit:
     """What a fleet is built from by hand."""
+
+    profiles = staticmethod(write_profiles)
 
     @staticmethod
     def clock(
@@ -108,21 +125,6 @@ class Kit:
 @pytest.fixture(scope="session")
 def kit() -> Kit:
     return Kit()
-
-
-def write_profiles(folder: Path, start: str = "2016-06-06", days: int = 3) -> None:
-    """Load and PV of five households in half-hours: smooth, different, with sun from 6 to 18 o'clock UTC."""
-    first = datetime.fromisoformat(start) - timedelta(days=1)
-    hours = np.arange(48 * (days + 2)) / 2.0
-    load = [0.4 + 0.3 * k / 5 + 0.3 * np.sin((hours / 24.0 + k / 7.0) * 2 * np.pi) ** 2 for k in range(5)]
-    sun = np.maximum(np.sin((hours % 24.0 - 6.0) / 12.0 * np.pi), 0.0)
-    pv = [0.8 * sun, 0.7 * sun**2]
-    for name, columns in (("load.csv", load), ("pv.csv", pv)):
-        rows = ["time," + ",".join(f"h{k}" for k in range(len(columns)))]
-        for number, hour in enumerate(hours):
-            stamp = (first + timedelta(hours=float(hour))).isoformat()
-            rows.append(stamp + "," + ",".join(f"{column[number]:.6f}" for column in columns))
-        (folder / name).write_text("\n".join(rows) + "\n")
 
 
 SCENARIO: dict[str, Any] = {

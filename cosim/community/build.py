@@ -93,10 +93,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         feeder=_feeder(scenario, grid, placement, rates),
         episodes=EpisodeLog(grid, rates.flows),
         counterfactual=Counterfactual(
-            fleet,
-            observer,
-            _fields(fleet, Bidder(fleet, "reservation"), observer, clock),
-            scenario.network.counterfactual,
+            fleet, observer, fields, scenario.market.bidding, scenario.network.counterfactual
         ),
         memory=PublicMemory(clock.periods_per_day, middle),
     )
@@ -196,7 +193,7 @@ def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates)
     site = Connections(
         bus=placement.bus,
         reactive_share=tan(acos(config.load_power_factor)),
-        passive=_passive(grid, placement, rates.flows),
+        passive=_passive(grid, placement, rates.ticks),
     )
     return Feeder(
         grid,
@@ -208,7 +205,7 @@ def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates)
     )
 
 
-def _passive(grid: Grid, placement: Placement, flows: Clock) -> tuple[Passive, ...]:
+def _passive(grid: Grid, placement: Placement, ticks: Clock) -> tuple[Passive, ...]:
     """The grid's own loads and generators that stay."""
     found = []
     for injections, rows, read, sign in (
@@ -217,7 +214,7 @@ def _passive(grid: Grid, placement: Placement, flows: Clock) -> tuple[Passive, .
     ):
         if len(rows):
             active, reactive = read(
-                list(injections.profile[rows]), injections.p_kw[rows], injections.q_kvar[rows], flows
+                list(injections.profile[rows]), injections.p_kw[rows], injections.q_kvar[rows], ticks
             )
             found.append(Passive(injections.bus[rows], active, reactive, sign))
     return tuple(found)

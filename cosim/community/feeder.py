@@ -29,6 +29,7 @@ class Passive:
     bus: IntArray
     """Shape (columns,)."""
     active_kw: Series
+    """On the finer of the two clocks, of settlement and of power flows."""
     reactive_kvar: Series
     sign: float
     """1 for loads, -1 for generators."""
@@ -134,7 +135,8 @@ class Feeder:
         self._buses = len(grid.buses.name)
 
     def solve(self, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet) -> list[Snapshot]:
-        """The power flows of a period; none where the grid is solved less often than the market settles.
+        """The power flows of a period; where the grid is solved less often than the market settles, one in
+        each first of so many periods.
 
         Args:
             period: The settlement period.
@@ -174,9 +176,10 @@ class Feeder:
         p_kw = sum_by(self.site.bus, active_kw, self._buses)
         q_kvar = sum_by(self.site.bus, reactive_kvar, self._buses)
         passive_kw = 0.0
+        now = tick * self.rates.every
         for passive in self.site.passive:
-            active = passive.sign * passive.active_kw.power_kw(tick, tick + 1)[0]
-            reactive = passive.sign * passive.reactive_kvar.power_kw(tick, tick + 1)[0]
+            active = passive.sign * passive.active_kw.power_kw(now, now + 1)[0]
+            reactive = passive.sign * passive.reactive_kvar.power_kw(now, now + 1)[0]
             passive_kw += float(active.sum())
             p_kw += sum_by(passive.bus, active, self._buses)
             q_kvar += sum_by(passive.bus, reactive, self._buses)
