@@ -39,6 +39,8 @@ SUMS = (
     "counterfactual_losses_kwh",
     "counterfactual_violations",
     "counterfactual_broken_h",
+    "retail_price",
+    "feed_in_price",
 )
 """Columns of `steps` that are summed over the run."""
 
@@ -72,6 +74,8 @@ class _Community:
     residuals: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     periods: int = 0
+    counted: int = 0
+    """Periods, of all communities that were put together."""
     diverged: int = 0
     totals: dict[str, FloatArray] = field(default_factory=dict)
 
@@ -134,6 +138,7 @@ class Indicators:
             if name in columns:
                 part.residuals[name] = max(part.residuals.get(name, 0.0), float(columns[name]))
         part.periods += 1
+        part.counted += 1
         part.diverged += not columns["converged"]
 
     def _add_prosumers(self, part: _Community, columns: Mapping[str, Any]) -> None:
@@ -215,6 +220,7 @@ def _together(parts: Sequence[_Community]) -> _Community:
             whole.last[name] = whole.last.get(name, 0.0) + value
         whole.p2p_eur += part.p2p_eur
         whole.diverged += part.diverged
+        whole.counted += part.counted
         whole.periods = max(whole.periods, part.periods)
         for name, values in part.totals.items():
             joined = whole.totals.get(name, np.empty(0))
@@ -233,6 +239,7 @@ def _cost(part: _Community) -> dict[str, Any]:
         "saving_percent": _ratio(100.0 * (alone - actual), abs(alone)),
         "saving_per_prosumer_eur": _ratio(alone - actual, part.prosumers),
     }
+    found |= _stored(part, alone - actual)
     if "cost_eur" in part.totals:
         saving = part.totals["counterfactual_cost_eur"] - part.totals["cost_eur"]
         found["worse_off"] = int(np.count_nonzero(saving < _rounding(part.totals["cost_eur"])))
@@ -240,6 +247,20 @@ def _cost(part: _Community) -> dict[str, Any]:
         found["saving_lowest_eur"] = float(saving.min()) if len(saving) else None
         found["saving_highest_eur"] = float(saving.max()) if len(saving) else None
     return found
+
+
+def _stored(part: _Community, saving_eur: float) -> dict[str, Any]:
+    """What is left in the stores against the utility alone: a saving may be energy that is missing later. It
+    is valued midway between the run's mean retail and feed-in prices."""
+    if len(part.last) < len(LAST) or not part.periods:
+        return {"stored_difference_kwh": None, "stored_difference_eur": None, "saving_with_stored_eur": None}
+    more_kwh = part.last["stored_kwh"] - part.last["counterfactual_stored_kwh"]
+    price = 0.5 * (part.sums["retail_price"] + part.sums["feed_in_price"]) / part.counted
+    return {
+        "stored_difference_kwh": more_kwh,
+        "stored_difference_eur": more_kwh * price,
+        "saving_with_stored_eur": saving_eur + more_kwh * price,
+    }
 
 
 def _rounding(cost: FloatArray) -> NDArray[np.float64]:

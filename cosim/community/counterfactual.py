@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from cosim.bidding.bidder import Bidder
+from cosim.bidding.fields import Mode
 from cosim.bidding.observation import Observer
 from cosim.community.deciders import Fields
 from cosim.core.arrays import FloatArray
@@ -23,15 +24,16 @@ class Counterfactual:
         fleet: The devices of the community.
         observer: Writes the shadow's observations.
         fields: Fields and device parameters of the community.
+        mode: How actions are read, as in the community: so `utility-only` saves exactly nothing.
         on_grid: Whether the grid is to be solved for it as well.
     """
 
-    def __init__(self, fleet: Fleet, observer: Observer, fields: Fields, on_grid: bool) -> None:
+    def __init__(self, fleet: Fleet, observer: Observer, fields: Fields, mode: Mode, on_grid: bool) -> None:
         self.on_grid = on_grid
         self.fleet = fleet
         self.state = fleet.initial_state()
         self._observer = observer
-        self._bidder = Bidder(fleet, "reservation")
+        self._bidder = Bidder(fleet, mode)
         self._parameters = fields.parameters
         self._spec = Spec(
             observation=observer.fields,

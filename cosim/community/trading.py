@@ -10,8 +10,8 @@ import numpy as np
 from cosim.bidding.bidder import Bidder
 from cosim.bidding.rows import Bids
 from cosim.community.deciders import Deciders, PolicyGroup
-from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.records import BUY, SELL, Clearing, Orders, Prices
+from cosim.core.arrays import FloatArray, IntArray, sum_by
+from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Orders, Prices
 from cosim.market.audit import check
 from cosim.market.mechanism import Mechanism, Session
 from cosim.policies.contract import RoundView, board
@@ -79,7 +79,7 @@ def _rounds(
     trades_before = 0
     for number in range(rounds):
         filled = session.advance().filled_kwh
-        view = _Board(session, gate, orders, rows, quote, orders.quantity_kwh - filled, trades_before)
+        view = _Board(session, gate, orders, rows, quote, _open_kwh(orders, filled), trades_before)
         trades_before = view.public.trades
         for group in deciders.groups:
             if group.policy.requotes:
@@ -92,6 +92,17 @@ def _rounds(
         if number + 1 < rounds and len(changed):
             session.replace(changed, fresh[changed])
             quote[changed] = fresh[changed]
+
+
+def _open_kwh(orders: Orders, filled_kwh: FloatArray) -> FloatArray:
+    """What every order can still be filled with, shared limits counted, shape (k,)."""
+    limited = orders.limit != NO_LIMIT
+    used = sum_by(orders.limit[limited], (orders.weight * filled_kwh)[limited], len(orders.shared))
+    left = np.full(len(orders), np.inf)
+    left[limited] = np.maximum(orders.shared - used, 0.0)[orders.limit[limited]]
+    by_limit = np.divide(left, orders.weight, out=np.full(len(orders), np.inf), where=orders.weight > 0.0)
+    still: FloatArray = np.maximum(np.minimum(orders.quantity_kwh - filled_kwh, by_limit), 0.0)
+    return still
 
 
 class _Board:
@@ -108,7 +119,7 @@ class _Board:
         trades_before: int,
     ) -> None:
         self.public = session.public()
-        self.open_kwh = np.maximum(open_kwh, 0.0)
+        self.open_kwh = open_kwh
         self._prices = gate.prices
         self.shouts = board(self.public, trades_before)
         n = gate.bidder.fleet.prosumers

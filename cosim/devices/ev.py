@@ -1,5 +1,5 @@
 """Electric vehicle: a battery that is at home between arrival and departure, must hold a wanted energy at
-departure, and may give energy back if that is allowed.
+departure, is not charged beyond it, and may give energy back if that is allowed.
 
 With k periods left after this one, charging power P, period length h and charging efficiency eta, the energy
 that has to be drawn now so that the wanted energy stays reachable is
@@ -52,7 +52,9 @@ class EvConfig(Config):
         0.5, unit="1", about="A day's trip energy lies within 1 minus to 1 plus this share of trip_kwh."
     )
     departure_soc: Share = setting(
-        0.8, unit="1", about="State of charge wanted at departure, share of the capacity."
+        0.8,
+        unit="1",
+        about="State of charge wanted at departure, share of the capacity; it is not charged beyond.",
     )
     initial_soc: Share = setting(0.8, unit="1", about="State of charge at the start, share of the capacity.")
 
@@ -105,7 +107,7 @@ class Ev(StorageDevice):
         left = self.periods_left(period)
         plugged = left > 0
         terminal = np.where(plugged, c["max_charge_kw"] * period.hours, 0.0)
-        high = charge_limit_kwh(soc, c["capacity_kwh"], terminal, c["charge_efficiency"])
+        high = charge_limit_kwh(soc, self._wanted_kwh, terminal, c["charge_efficiency"])
         later = np.maximum(left - 1, 0) * terminal * c["charge_efficiency"]
         must = (self._wanted_kwh - soc - later) / c["charge_efficiency"]
         base = np.minimum(np.maximum(must, 0.0), high)

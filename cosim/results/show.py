@@ -98,10 +98,11 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         number(energy["load_kwh"], 1, "kWh"),
         f"{number(energy['load_per_prosumer_kwh'], 1, 'kWh')} a prosumer",
     )
-    stored, alone = energy.get("stored_kwh"), energy.get("utility_only_stored_kwh")
-    if stored is not None and alone is not None:
-        more = f"{number(stored - alone, 1, 'kWh', sign=True)} against the utility alone"
-        table.add_row("Stored at the end", number(stored, 1, "kWh"), more)
+    if cost.get("stored_difference_kwh") is not None:
+        more = number(cost["stored_difference_kwh"], 1, "kWh", sign=True)
+        worth = number(cost["stored_difference_eur"], 2, "EUR", sign=True)
+        words = f"{more} against the utility alone, worth {worth}"
+        table.add_row("Stored at the end", number(energy["stored_kwh"], 1, "kWh"), words)
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
         if key in found["peaks"]:
