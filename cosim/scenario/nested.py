@@ -52,7 +52,12 @@ def validated(
     try:
         return config.model_validate(value)
     except ValidationError as wrong:
-        errors += unfold(wrong.errors(include_url=False), at)
+        # Plug-ins are not in the schema, from which the valid keys are otherwise known.
+        known = list(config.model_fields)
+        errors += [
+            {**item, "known": known} if len(item["loc"]) == len(at) + 1 else item
+            for item in unfold(wrong.errors(include_url=False), at)
+        ]
         return None
 
 

@@ -139,7 +139,7 @@ def _words(item: Error, location: Location, data: dict[str, Any], structure: Str
         "missing": lambda: (f"{str(location[-1])!r} is missing", structure.about(data, location)),
         "extra_forbidden": lambda: (
             f"unknown key {str(location[-1])!r}",
-            _nearest_key(location, data, structure),
+            _nearest_key(item, location, data, structure),
         ),
         "union_tag_not_found": lambda: (f"{_discriminator(item)!r} is missing", ""),
         "string_pattern_mismatch": lambda: (
@@ -179,9 +179,9 @@ def _type(kind: str, item: Error, location: Location, about: str) -> tuple[str, 
     return f"{_shown(value)} is not {expected}", remedy
 
 
-def _nearest_key(location: Location, data: dict[str, Any], structure: Structure) -> str:
+def _nearest_key(item: Error, location: Location, data: dict[str, Any], structure: Structure) -> str:
     """The key that was meant, if it stands at this level."""
-    keys = structure.keys(data, location[:-1])
+    keys = item.get("known") or structure.keys(data, location[:-1])
     return nearest(str(location[-1]), keys) if keys else "no keys are allowed here"
 
 
