@@ -76,7 +76,7 @@ def test_it_runs_from_a_scenario(
     assert drawn[drawn > 0.0].le(6.0 + 6.0).all()
     devices = table.load_kwh - table.generation_kwh + table.battery_kwh
     np.testing.assert_allclose(table.net_kwh, devices, atol=1e-9)
-    if policy == "utility-only" and bidding == "reservation":
+    if policy == "utility-only":
         assert (table.cost_eur == table.counterfactual_cost_eur).all()
     # The resolved scenario names the device as it was written, and runs again.
     again = load_scenario(out.path / "scenario.yaml")

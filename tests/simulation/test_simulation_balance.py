@@ -117,26 +117,16 @@ def test_surplus_is_at_most_that_of_a_call_auction(
     assert (steps.surplus_eur <= steps.optimal_surplus_eur + 1e-9).all()
 
 
-def test_the_utility_alone_saves_exactly_nothing(run_with: Callable[..., Run]) -> None:
-    run = run_with("utility-only", "reservation")
+@every_mode
+def test_the_utility_alone_saves_exactly_nothing(run_with: Callable[..., Run], bidding: str) -> None:
+    run = run_with("utility-only", bidding)
     assert (run.prosumers.cost_eur == run.prosumers.counterfactual_cost_eur).all()
     assert (run.steps.import_kwh == run.steps.counterfactual_import_kwh).all()
     assert (run.steps.export_kwh == run.steps.counterfactual_export_kwh).all()
     assert (run.steps.stored_kwh == run.steps.counterfactual_stored_kwh).all()
     assert not run.steps.trades.any() and not run.steps.p2p_kwh.any()
     assert run.prosumer_totals.saving_eur.eq(0.0).all() and not run.prosumer_totals.worse_off.any()
-
-
-def test_the_utility_alone_is_the_same_whichever_way_is_bid(
-    five: Callable[..., Scenario], run_of: Callable[[Scenario], Run]
-) -> None:
-    """Batteries and PV alone: set-points pass through one more rounding than values do."""
-    groups = five().model_dump(mode="json")["groups"]
-    del groups[0]["devices"]["ev"]
-    run = run_of(five(groups=groups, policies={"default": "utility-only"}, market={"bidding": "setpoint"}))
-    table = run.prosumers
-    assert table.battery_kwh.abs().sum() > 1.0
-    same(table.cost_eur, table.counterfactual_cost_eur)
+    assert run.prosumers.battery_kwh.abs().sum() > 1.0 and run.prosumers.ev_kwh.sum() > 1.0
 
 
 def test_saving_of_fixed_positions(five: Callable[..., Scenario], run_of: Callable[[Scenario], Run]) -> None:
