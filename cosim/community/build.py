@@ -180,7 +180,7 @@ def _deciders(scenario: Scenario, population: Population, fields: Fields, commun
         use = scenario.policies[label]
         make = partial(_policy, use.kind, scenario.seed, f"{community}/{label}", use.values())
         groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
-    return Deciders(groups, len(labels), len(fields.action))
+    return Deciders(groups, population.names, len(fields.action))
 
 
 def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spec: Spec, n: int) -> Policy:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.records import Field
+from cosim.errors import CosimError, PolicyError
 from cosim.policies.adapter import Decide, decide_rows
 from cosim.policies.contract import Everybody, Policy, PolicyInputs, Spec, Transition
 from cosim.policies.rules.baseline import baseline_action
@@ -105,18 +106,19 @@ class Deciders:
 
     Args:
         groups: One a label; together they cover every prosumer once.
-        prosumers: How many prosumers there are.
+        names: Of all prosumers, for messages.
         actions: Width of the community's action.
     """
 
-    def __init__(self, groups: Sequence[PolicyGroup], prosumers: int, actions: int) -> None:
+    def __init__(self, groups: Sequence[PolicyGroup], names: Sequence[str], actions: int) -> None:
         self.groups = tuple(groups)
+        self._names = tuple(names)
         self.overrides: dict[int, Decide] = {}
         """Prosumer -> who decides in the policy's place."""
-        self._shape = (prosumers, actions)
+        self._shape = (len(names), actions)
         self._last_action = np.zeros(self._shape)
         self._pending: dict[str, _Pending] = {}
-        self.trading = np.zeros(prosumers, dtype=bool)
+        self.trading = np.zeros(len(names), dtype=bool)
         for group in groups:
             self.trading[group.rows] = group.policy.trades
 
@@ -190,11 +192,22 @@ class Deciders:
         own = [row for row in range(len(group.rows)) if int(group.rows[row]) in self.overrides]
         if not own:
             return chosen
-        decides = [self.overrides[int(group.rows[row])] for row in own]
-        answer = decide_rows(decides, group.spec, _rows(inputs, np.array(own)))
         result = chosen.copy()
-        result[own] = checked_action(answer, group.spec, len(own), f"{group.title}, overridden", step)
+        for row in own:
+            result[row] = self._alone(group, _rows(inputs, np.array([row])), int(group.rows[row]), step)
         return result
+
+    def _alone(self, group: PolicyGroup, inputs: PolicyInputs, prosumer: int, step: int) -> FloatArray:
+        """The action of a prosumer that decides itself, shape (A,)."""
+        title = f"prosumer {self._names[prosumer]!r}, deciding itself,"
+        try:
+            answer = decide_rows([self.overrides[prosumer]], group.spec, inputs)
+        except CosimError as error:
+            raise PolicyError(f"period {step}: {title} {error}") from error
+        except Exception as error:
+            raise PolicyError(f"period {step}: {title} raised {type(error).__name__}: {error}") from error
+        action: FloatArray = checked_action(answer, group.spec, 1, title, step)[0]
+        return action
 
 
 def _rows(inputs: PolicyInputs, rows: IntArray) -> PolicyInputs:
