@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.bidding.bidder import Bidder
-from cosim.core.records import Dispatch
+from cosim.core.records import Clearing, Dispatch, PublicInformation, Trades
 from cosim.devices.fleet import Fleet
 from cosim.market import mechanism
 from cosim.market.audit import check
@@ -101,7 +101,7 @@ def test_energy_and_money_balance_and_devices_stay_within_what_they_can(
     for index in range(clock.periods):
         period = clock.period(index)
         retail = feed_in + spread * rng.uniform(0.2, 1.0, N)
-        prices = kit.prices(N, retail, feed_in, *charges, low=feed_in, high=feed_in + spread)
+        prices = kit.prices(N, retail, feed_in, *charges, low=feed_in - 0.05, high=feed_in + spread + 0.05)
         action = rng.uniform(-1.0, 1.0, (N, len(bidder.fields)))
         if bold:
             action[:, :2] = -1.0
@@ -219,3 +219,72 @@ def test_a_prosumer_alone_makes_no_trade(kit: Any, mode: Any, seed: int) -> None
     assert clearing.public.volume_traded == 0.0
     assert dispatch.trade_cost_eur == 0.0 and dispatch.bought_kwh == 0.0 and dispatch.sold_kwh == 0.0
     assert_balanced(fleet, dispatch)
+
+
+def with_fills(
+    kit: Any,
+    batteries: list[dict[str, float]],
+    sun: float,
+    fills: dict[tuple[str, str, int], tuple[float, float]],
+) -> Dispatch:
+    """One prosumer with surplus and batteries, and fills as a market may have given them.
+
+    Args:
+        kit: Makes things.
+        batteries: Their settings; the first one's energy is worth less to it than the second one's.
+        sun: Surplus [kWh].
+        fills: Traded and internal energy by row of the bidder.
+    """
+    site = kit.site(kit.clock(), {"load": [[0.0]], "pv": [[1.0]]})
+    requests = {
+        "load": [kit.request("load", {})],
+        "pv": [kit.request("pv", {"peak_kw": sun, "curtailable": False})],
+        "battery": [kit.request("battery", {"initial_soc": 0.5} | battery) for battery in batteries],
+    }
+    fleet = kit.fleet(requests, site, 1)
+    bidder, prices = Bidder(fleet, "reservation"), kit.prices(1, retail=0.30, feed_in=0.10)
+    values = [-0.5, 0.0][: len(batteries)]
+    bids = bidder.bids(
+        fleet.ranges(fleet.initial_state(), kit.clock().period(0)),
+        np.array([[-1.0, -1.0, *values]]),
+        prices,
+    )
+    rows = np.arange(len(bids.side))
+    traded, internal = np.zeros(len(rows)), np.zeros(len(rows))
+    for (name, side, number), (sold, moved) in fills.items():
+        row = 0 if name == "firm" else getattr(bidder.rows, side)[name].start + number
+        traded[row], internal[row] = sold, moved
+    nothing = np.zeros(0)
+    whole = nothing.astype(int)
+    clearing = Clearing(
+        traded,
+        internal,
+        0.2 * traded * bids.side,
+        Trades(whole, whole, nothing, nothing, whole),
+        PublicInformation(np.nan, np.nan, np.nan, np.nan, 0.0, 0.0, 0.0, 0),
+    )
+    return bidder.dispatch(bids, prices, clearing, rows)
+
+
+LOSSLESS = {"capacity_kwh": 10.0, "charge_efficiency": 1.0, "discharge_efficiency": 1.0}
+
+
+def test_what_a_device_sold_it_cannot_use_again(kit: Any) -> None:
+    """Of 5 kWh that it could give it sold 2 (40 %): 3 of the 5 that it could draw are left for own surplus."""
+    dispatch = with_fills(kit, [LOSSLESS], 10.0, {("battery", "down", 0): (2.0, 0.0)})
+    assert dispatch.sold_kwh == pytest.approx([2.0])
+    assert dispatch.device_kwh["battery"] == pytest.approx([3.0 - 2.0])
+    assert dispatch.export_kwh == pytest.approx([7.0])
+    assert dispatch.trade_cost_eur == pytest.approx([-0.4]) and dispatch.trade_paid_eur == 0.0
+
+
+def test_internal_transfers_of_the_market_stand(kit: Any) -> None:
+    """The market put 1 of 2 kWh of surplus into the first battery: the second, which values it more, gets the
+    rest."""
+    fills = {("firm", "", 0): (0.0, 1.0), ("battery", "up", 0): (0.0, 1.0)}
+    lossy = LOSSLESS | {"charge_efficiency": 0.7, "discharge_efficiency": 0.7}  # too much to pass energy on
+    dispatch = with_fills(kit, [lossy, lossy], 2.0, fills)
+    assert dispatch.device_kwh["battery"] == pytest.approx([1.0, 1.0])
+    assert dispatch.net_kwh == pytest.approx([0.0], abs=1e-12) and dispatch.bought_kwh == 0.0
+    alone = with_fills(kit, [lossy, lossy], 2.0, {})
+    assert alone.device_kwh["battery"] == pytest.approx([0.0, 2.0])

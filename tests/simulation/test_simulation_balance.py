@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cosim.market.surplus import call_auction_surplus
 from cosim.policies.registry import names
 from cosim.results.read import Run
 from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation, columns
 
 RULES = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
 every_policy = pytest.mark.parametrize("policy", RULES)
@@ -152,3 +154,25 @@ def test_the_money_table_adds_up(run_with: Callable[..., Run]) -> None:
     money = run.summary["money"]
     saving = (run.prosumers.counterfactual_cost_eur - run.prosumers.cost_eur).sum()
     assert money["saving_eur"] == pytest.approx(saving, abs=1e-9)
+
+
+@pytest.mark.parametrize("policy", ["zero-intelligence", "zip"])
+def test_surplus_counts_limit_prices_whatever_is_quoted(five: Callable[..., Scenario], policy: str) -> None:
+    """A bold quote that finds nobody is a loss of surplus, not a smaller optimum."""
+    simulation = Simulation(five(policies={"default": policy}, market={"rounds": 3}))
+    gained = 0.0
+    for _ in range(24):
+        simulation.step()
+        (community,) = simulation.communities
+        turn = community.turn
+        rows, done = turn.traded.rows, turn.traded.clearing
+        expected = 0.0
+        for order, row in enumerate(rows):
+            filled = done.traded_kwh[order] + done.internal_kwh[order]
+            expected += filled * turn.bids.limit_price_eur_per_kwh[row] * turn.bids.side[row]
+        found = columns.steps(community)
+        assert found["surplus_eur"] == pytest.approx(expected, abs=1e-12)
+        truthful = call_auction_surplus(turn.traded.orders, turn.bids.limit_price_eur_per_kwh[rows])
+        assert found["optimal_surplus_eur"] == truthful
+        gained += expected
+    assert gained > 0.1
