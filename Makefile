@@ -21,6 +21,7 @@ lint: $(READY)
 
 docs: $(READY)  # docs/scenario.md and the schema that editors complete from
 	@$(BIN)/python -m cosim.scenario.reference
+	@$(BIN)/python -m cosim.results.document > docs/outputs.md
 
 clean:
 	rm -rf .venv

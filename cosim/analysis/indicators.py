@@ -44,7 +44,7 @@ SUMS = (
 )
 """Columns of `steps` that are summed over the run."""
 
-LAST = ("stored_kwh", "counterfactual_stored_kwh")
+LAST = ("stored_kwh", "counterfactual_stored_kwh", "unserved_kwh")
 """Columns of `steps` whose last value counts."""
 
 PER_PROSUMER = (
@@ -252,7 +252,7 @@ def _cost(part: _Community) -> dict[str, Any]:
 def _stored(part: _Community, saving_eur: float) -> dict[str, Any]:
     """What is left in the stores against the utility alone: a saving may be energy that is missing later. It
     is valued midway between the run's mean retail and feed-in prices."""
-    if len(part.last) < len(LAST) or not part.periods:
+    if not part.periods or not {"stored_kwh", "counterfactual_stored_kwh"} <= part.last.keys():
         return {"stored_difference_kwh": None, "stored_difference_eur": None, "saving_with_stored_eur": None}
     more_kwh = part.last["stored_kwh"] - part.last["counterfactual_stored_kwh"]
     price = 0.5 * (part.sums["retail_price"] + part.sums["feed_in_price"]) / part.counted
@@ -301,6 +301,7 @@ def _energy(part: _Community) -> dict[str, Any]:
         "load_per_prosumer_kwh": _ratio(load, part.prosumers),
         "stored_kwh": part.last.get("stored_kwh"),
         "utility_only_stored_kwh": part.last.get("counterfactual_stored_kwh"),
+        "unserved_kwh": part.last.get("unserved_kwh"),
     }
     return found
 

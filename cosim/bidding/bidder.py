@@ -105,27 +105,43 @@ class Bidder:
     ) -> tuple[Orders, IntArray]:
         """Orders for the market and the row of each.
 
-        Left out are empty rows, prosumers that do not trade, and bids below the lowest feed-in price or asks
-        above the highest ceiling: nobody would ever take them.
+        Left out are empty rows, prosumers that do not trade, bids below the owner's own feed-in price and
+        asks above its own ceiling: nobody with the same tariff would take them, and no other prosumer's data
+        are looked at.
         """
         rows = self.rows
-        limit_price = bids.limit_price_eur_per_kwh
+        limit_price, owner = bids.limit_price_eur_per_kwh, rows.owner
         hopeful = np.where(
             bids.side == BUY,
-            limit_price >= prices.ask_floor_eur_per_kwh.min(initial=np.inf),
-            limit_price <= prices.bid_ceiling_eur_per_kwh.max(initial=-np.inf),
+            limit_price >= prices.ask_floor_eur_per_kwh[owner],
+            limit_price <= prices.bid_ceiling_eur_per_kwh[owner],
         )
-        chosen = np.flatnonzero((bids.quantity_kwh > 0.0) & hopeful & trading[rows.owner])
+        quantity = bids.quantity_kwh * self._beyond_own_need(bids)
+        chosen = np.flatnonzero((quantity > 0.0) & hopeful & trading[owner])
         orders = Orders(
-            rows.owner[chosen],
+            owner[chosen],
             bids.side[chosen],
             quotes[chosen],
-            bids.quantity_kwh[chosen],
+            quantity[chosen],
             rows.limit[chosen],
             bids.weight[chosen],
             np.ones(rows.devices),
         )
         return orders, chosen
+
+    def _beyond_own_need(self, bids: Bids) -> FloatArray:
+        """Share of every row that goes to the market, shape (k,).
+
+        Devices that could cover the owner's own deficit (or take its own surplus) offer only what they can
+        beyond it: what the market leaves of the deficit they cover themselves after gate closure. Else a
+        prosumer would sell from its battery and buy from the utility in the same period.
+        """
+        n, owner = self.fleet.prosumers, self.rows.owner
+        against = bids.side != bids.side[:n][owner]
+        able = sum_by(owner, np.where(against, bids.quantity_kwh, 0.0), n)
+        need = bids.quantity_kwh[:n]
+        beyond = np.divide(np.maximum(able - need, 0.0), able, out=np.ones(n), where=able > 0.0)
+        return np.where(against, beyond[owner], 1.0)
 
     def dispatch(
         self, bids: Bids, prices: Prices, clearing: Clearing | None = None, chosen: IntArray | None = None

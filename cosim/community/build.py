@@ -38,6 +38,7 @@ from cosim.scenario.placement import Placement, place
 from cosim.scenario.population import COMMUNITY, Ownership, Population, populate
 from cosim.scenario.schema import Scenario
 from cosim.scenario.series import FOLLOWING
+from cosim.settlement.config import DEFAULT
 from cosim.settlement.tariffs import TariffBook
 
 
@@ -76,8 +77,6 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
     observer = Observer(fleet)
     fields = _fields(fleet, bidder, observer, clock)
     tariffs = TariffBook(scenario.tariffs, clock, population.tariffs, scenario.base)
-    prices = tariffs.prices(0)
-    middle = 0.5 * float(np.mean(prices.low_eur_per_kwh + prices.high_eur_per_kwh))
     return Community(
         name=name,
         clock=clock,
@@ -86,17 +85,22 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         bidder=bidder,
         observer=observer,
         deciders=_deciders(scenario, population, fields, name),
-        market=Market(
-            mechanism.create(scenario.market), scenario.market.rounds, own.generator("market", "arrivals")
-        ),
+        market=Market(mechanism.create(scenario.market), scenario.market.rounds, own.within("market")),
         tariffs=tariffs,
         feeder=_feeder(scenario, grid, placement, rates),
         episodes=EpisodeLog(grid, rates.flows),
         counterfactual=Counterfactual(
             fleet, observer, fields, scenario.market.bidding, scenario.network.counterfactual
         ),
-        memory=PublicMemory(clock.periods_per_day, middle),
+        memory=PublicMemory(clock.hours, _middle_price(scenario, clock)),
     )
+
+
+def _middle_price(scenario: Scenario, clock: Clock) -> float:
+    """Middle of the public band of prices [EUR/kWh], that of the default tariff: what a prosumer has chosen
+    stays its own."""
+    prices = TariffBook(scenario.tariffs, clock, [DEFAULT], scenario.base).prices(0)
+    return 0.5 * float(prices.low_eur_per_kwh[0] + prices.high_eur_per_kwh[0])
 
 
 def _clocks(scenario: Scenario, clock: Clock) -> _Rates:

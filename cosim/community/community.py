@@ -19,6 +19,7 @@ from cosim.community.trading import Gate, Traded, run_session
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Dispatch, Prices
+from cosim.core.streams import Streams
 from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.market.mechanism import Mechanism
@@ -47,8 +48,11 @@ class Market:
 
     mechanism: Mechanism
     rounds: int
-    arrivals: np.random.Generator
-    """Draws the order in which orders arrive."""
+    streams: Streams
+
+    def arrivals(self, index: int) -> np.random.Generator:
+        """Draws the order in which the orders of a period arrive; each period has draws of its own."""
+        return self.streams.generator("arrivals", index)
 
 
 @dataclass
@@ -108,7 +112,7 @@ class Community:
         observation = self.observer.observe(
             self.state, period, ranges, prices, self.tariffs.lowest_retail_ahead(index)
         )
-        knowledge = Knowledge(observation, self.memory.mean_field(index))
+        knowledge = Knowledge(observation, self.memory.mean_field(period))
         self.turn = Turn(period, prices, ranges, knowledge)
 
     def decide(self) -> None:
@@ -122,7 +126,12 @@ class Community:
         turn.bids = self.bidder.bids(turn.ranges, turn.action, turn.prices)
         gate = Gate(self.bidder, turn.bids, turn.prices, turn.action[:, :2])
         turn.traded = run_session(
-            market.mechanism, gate, self.deciders, market.rounds, market.arrivals, turn.period.index
+            market.mechanism,
+            gate,
+            self.deciders,
+            market.rounds,
+            market.arrivals(turn.period.index),
+            turn.period.index,
         )
 
     def plan(self) -> None:
@@ -158,7 +167,7 @@ class Community:
     def learn(self) -> None:
         """Publish what is public, and reward what was decided."""
         turn = self.turn
-        self.memory.remember(turn.period.index, turn.traded.clearing.public)
+        self.memory.remember(turn.period, turn.traded.clearing.public)
         self.deciders.reward(saving_eur(turn.bill, turn.shadow_bill))
 
     def inflexible_kwh(self) -> FloatArray:

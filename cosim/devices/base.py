@@ -195,6 +195,11 @@ class Device(ABC):
         del period, energy
         return None
 
+    def unserved_kwh(self, state: State) -> FloatArray | None:
+        """Energy that was needed so far and not to be had [kWh], shape (d,); None if it needs none."""
+        del state
+        return None
+
     def stored_kwh(self, state: State) -> FloatArray | None:
         """Energy inside the devices [kWh], shape (d,); None for kinds that store nothing."""
         del state

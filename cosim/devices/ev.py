@@ -149,3 +149,7 @@ class Ev(StorageDevice):
                 np.maximum(-ranges.low_kwh, 0.0),
             ]
         )
+
+    def unserved_kwh(self, state: State) -> FloatArray | None:
+        """Energy of trips that the battery did not hold [kWh]: it came from elsewhere and is not billed."""
+        return state["unserved_kwh"]

@@ -86,6 +86,15 @@ class Fleet:
                 total += sum_by(device.prosumer, stored, self.prosumers)
         return total
 
+    def unserved_kwh(self, state: FleetState) -> float:
+        """Energy that devices needed so far and could not have [kWh]."""
+        total = 0.0
+        for name, device in self.kinds.items():
+            unserved = device.unserved_kwh(state[name])
+            if unserved is not None:
+                total += float(unserved.sum())
+        return total
+
     def within_period_kw(
         self,
         period: Period,

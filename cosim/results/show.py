@@ -103,6 +103,12 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         worth = number(cost["stored_difference_eur"], 2, "EUR", sign=True)
         words = f"{more} against the utility alone, worth {worth}"
         table.add_row("Stored at the end", number(energy["stored_kwh"], 1, "kWh"), words)
+    if energy.get("unserved_kwh"):
+        table.add_row(
+            "Not served",
+            number(energy["unserved_kwh"], 1, "kWh"),
+            "trips beyond what the vehicles' batteries held",
+        )
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
         if key in found["peaks"]:

@@ -229,6 +229,13 @@ STEPS = Table(
             optional=True,
         ),
         Column(
+            "unserved_kwh",
+            "kWh",
+            "Needed since the start and not to be had: trips beyond what a vehicle's battery held.",
+            aggregate="last",
+            optional=True,
+        ),
+        Column(
             "counterfactual_stored_kwh",
             "kWh",
             "What would be stored with the utility alone.",

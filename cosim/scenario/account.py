@@ -160,7 +160,22 @@ def _warnings(facts: Facts) -> list[str]:
             found[f"{odd} of {len(annual)} loads are outside {usual}: is that meant?"] = None
     for _, profiles in facts.pv:
         found |= dict.fromkeys(account(profiles, production=True).warnings)
+    short = _short_trips(facts.population)
+    if short:
+        found[f"{short} vehicles may drive more than they are charged to at departure: is that meant?"] = None
     return list(found)
+
+
+def _short_trips(population: Population) -> int:
+    """Vehicles whose longest trip takes more than what is wanted at departure."""
+    count = 0
+    for ownership in population.devices.get("ev", ()):
+        trip, variation, capacity, wanted = (
+            drawn(ownership, "ev", name)[ownership.member]
+            for name in ("trip_kwh", "trip_variation", "capacity_kwh", "departure_soc")
+        )
+        count += int((trip * (1.0 + variation) > capacity * wanted).sum())
+    return count
 
 
 def _expected(facts: Facts) -> str:

@@ -42,6 +42,7 @@ def steps(community: Community) -> Columns:
         "counterfactual_import_kwh": float(turn.shadow.import_kwh.sum()),
         "counterfactual_export_kwh": float(turn.shadow.export_kwh.sum()),
         "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
+        "unserved_kwh": community.fleet.unserved_kwh(community.state),
         "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
         "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, worth),
         "optimal_surplus_eur": call_auction_surplus(orders, worth),
