@@ -270,7 +270,7 @@ LOSSLESS = {"capacity_kwh": 10.0, "charge_efficiency": 1.0, "discharge_efficienc
 
 
 def test_what_a_device_sold_it_cannot_use_again(kit: Any) -> None:
-    """Of 5 kWh that it could give it sold 2 (40 %): 3 of the 5 that it could draw are left for own surplus."""
+    """Of 5 kWh that it could give it sold 2 (40 %): 3 of the 5 that it could draw are left for surplus."""
     dispatch = with_fills(kit, [LOSSLESS], 10.0, {("battery", "down", 0): (2.0, 0.0)})
     assert dispatch.sold_kwh == pytest.approx([2.0])
     assert dispatch.device_kwh["battery"] == pytest.approx([3.0 - 2.0])
