@@ -17,7 +17,7 @@ from cosim.bidding.observation import Observer
 from cosim.community.community import Community, Market, Members
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Fields, group_of
-from cosim.community.feeder import Connections, EpisodeLog, Feeder, Passive, Rates
+from cosim.community.feeder import Connections, Feeder, Passive, Rates
 from cosim.community.public_memory import PublicMemory, mean_field_fields
 from cosim.community.sources import follow
 from cosim.core.arrays import BoolArray, FloatArray
@@ -29,6 +29,7 @@ from cosim.devices.fleet import Fleet
 from cosim.errors import ScenarioError
 from cosim.market import mechanism
 from cosim.network import limits, solver
+from cosim.network.episodes import Episodes
 from cosim.network.grid import Grid, load_grid
 from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
@@ -88,7 +89,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         market=Market(mechanism.create(scenario.market), scenario.market.rounds, own.within("market")),
         tariffs=tariffs,
         feeder=_feeder(scenario, grid, placement, rates),
-        episodes=EpisodeLog(grid, rates.flows),
+        episodes=Episodes(grid.elements, rates.flows.step_minutes),
         counterfactual=Counterfactual(
             fleet, observer, fields, scenario.market.bidding, scenario.network.counterfactual
         ),

@@ -13,7 +13,7 @@ from cosim.bidding.observation import Observer
 from cosim.bidding.rows import Bids
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Knowledge
-from cosim.community.feeder import EpisodeLog, Feeder, Snapshot
+from cosim.community.feeder import Feeder, Snapshot
 from cosim.community.public_memory import PublicMemory
 from cosim.community.trading import Gate, Traded, run_session
 from cosim.core.arrays import FloatArray, IntArray
@@ -23,6 +23,7 @@ from cosim.core.streams import Streams
 from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.market.mechanism import Mechanism
+from cosim.network.episodes import Episodes
 from cosim.settlement.bills import Bill
 from cosim.settlement.counterfactual import saving_eur
 from cosim.settlement.tariffs import TariffBook
@@ -74,7 +75,7 @@ class Turn:
     snapshots: list[Snapshot] = field(init=False)
     """Power flows of the period."""
     episodes: list[tuple[IntArray, FloatArray]] = field(init=False)
-    """For each of them the episode of every violation, and how long it has lasted [h]."""
+    """For each of them the episode of every violation, and how long it was seen [h]."""
     shadow_snapshots: list[Snapshot] = field(init=False)
     """Power flows with the utility alone; empty if they are not wanted."""
     bill: Bill = field(init=False)
@@ -95,7 +96,7 @@ class Community:
     market: Market
     tariffs: TariffBook
     feeder: Feeder
-    episodes: EpisodeLog
+    episodes: Episodes
     counterfactual: Counterfactual
     memory: PublicMemory
     state: FleetState = field(init=False)
@@ -146,7 +147,7 @@ class Community:
         turn = self.turn
         load_kwh = self.inflexible_kwh()
         turn.snapshots = self.feeder.solve(turn.period, turn.dispatch, load_kwh, self.fleet)
-        turn.episodes = [self.episodes.follow(snapshot) for snapshot in turn.snapshots]
+        turn.episodes = [self.episodes.add(snapshot.violations) for snapshot in turn.snapshots]
         turn.shadow_snapshots = (
             self.feeder.solve(turn.period, turn.shadow, load_kwh, self.fleet)
             if self.counterfactual.on_grid

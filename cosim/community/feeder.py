@@ -6,14 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Dispatch, Flow, Series, Violations
 from cosim.devices.fleet import Fleet
 from cosim.errors import AuditError
-from cosim.network.episodes import Episodes
 from cosim.network.grid import Grid
 from cosim.network.limits import Limits, find
 from cosim.network.solver import PowerFlow
@@ -78,31 +75,6 @@ class Snapshot:
     violations: Violations
     passive_kw: float
     """Drawn by the grid's own loads less its own generation."""
-
-
-class EpisodeLog:
-    """Follows broken limits from one power flow to the next.
-
-    Args:
-        grid: The grid that is watched.
-        flows: Clock of the power flows.
-    """
-
-    def __init__(self, grid: Grid, flows: Clock) -> None:
-        self._episodes = Episodes(grid.elements, flows.step_minutes)
-        self._hours = flows.hours
-        self._first_tick: list[int] = []  # of every episode
-
-    def follow(self, snapshot: Snapshot) -> tuple[IntArray, FloatArray]:
-        """Episode of every violation, and how long it has lasted, this power flow included [h].
-
-        Call it for every power flow, in order.
-        """
-        episode = self._episodes.add(snapshot.violations)
-        begun = int(episode.max(initial=-1)) + 1 - len(self._first_tick)
-        self._first_tick += [snapshot.tick] * begun
-        first = np.array([self._first_tick[number] for number in episode], dtype=float)
-        return episode, (snapshot.tick + 1 - first) * self._hours
 
 
 class Feeder:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray
 
 BUY = 1
 """Side of a bid; equal to the sign of the energy that the buyer draws."""
@@ -181,13 +181,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """Names of a grid's elements in the order of `Flow`'s arrays, with the limits that apply to them."""
+    """Names of a grid's elements in the order of `Flow`'s arrays."""
 
     bus: NDArray[np.object_]
     line: NDArray[np.object_]
     trafo: NDArray[np.object_]
-    bus_fed: BoolArray
-    """False for buses that no source feeds, shape (buses,)."""
 
 
 @dataclass(frozen=True, slots=True)

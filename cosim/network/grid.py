@@ -165,40 +165,14 @@ class Grid:
     notes: tuple[str, ...] = field(default=())
     """In words: what the file holds and cosim leaves out or treats differently."""
 
-    @property
-    def slack_bus(self) -> int:
-        """The first bus that is connected to the grid above."""
-        return int(self.sources.bus[0])
-
-    @property
-    def slack_vm_pu(self) -> float:
-        """Voltage there, as in the grid file."""
-        return float(self.sources.vm_pu[0])
-
     @cached_property
     def elements(self) -> Elements:
         """Names in the order of `Flow`'s arrays."""
-        return Elements(
-            bus=self.buses.name,
-            line=self.lines.name,
-            trafo=self.transformers.name,
-            bus_fed=self.buses.fed,
-        )
+        return Elements(bus=self.buses.name, line=self.lines.name, trafo=self.transformers.name)
 
     @cached_property
     def _bus_index(self) -> dict[str, int]:
         return {name: index for index, name in enumerate(self.buses.name)}
-
-    def bus_index(self, name: str) -> int:
-        """Row of the bus of that name.
-
-        Raises:
-            NetworkError: if there is none; the message names the nearest.
-        """
-        index, problems = find_buses(self, [name])
-        if problems:
-            raise NetworkError(problems)
-        return int(index[0])
 
 
 def find_buses(grid: Grid, names: Sequence[str], path: str = "") -> tuple[IntArray, list[Problem]]:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from cosim.core import cache as core_cache
-from cosim.errors import NetworkError
 from cosim.network import cache
 from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, Origin, check_placement, find_buses, load_grid
@@ -44,8 +43,8 @@ def test_rural2_is_the_grid_that_simbench_describes() -> None:
     }
     assert counts == {"buses": 97, "lines": 95, "transformers": 1, "loads": 99, "generators": 8}
     assert grid.transformers.sn_kva.tolist() == [250.0]
-    assert grid.slack_vm_pu == 1.025
-    assert grid.buses.vn_kv[grid.slack_bus] == 20.0
+    assert grid.sources.vm_pu.tolist() == [1.025]
+    assert grid.buses.vn_kv[grid.sources.bus].tolist() == [20.0]
     assert grid.circuit.shift_degree[grid.transformers.branch].tolist() == [150.0]
     assert grid.buses.fed.all()
     assert set(grid.loads.profile) >= {"H0-A", "H0-C"}
@@ -140,7 +139,7 @@ def test_indices_of_the_file_need_not_be_row_numbers(net: Any, compiled: Compile
     after = compiled(net)
     assert after.lines.from_bus.tolist() == before.lines.from_bus.tolist()
     assert after.loads.bus.tolist() == before.loads.bus.tolist()
-    assert after.slack_bus == before.slack_bus
+    assert after.sources.bus.tolist() == before.sources.bus.tolist()
 
 
 def test_ratings_count_parallel_systems_and_derating(net: Any, compiled: Compile) -> None:
@@ -187,9 +186,6 @@ def test_buses_are_found_by_name(village: Grid) -> None:
     (problem,) = problems
     assert "'Mill Lane 3'" in problem.remedy
     assert problem.path == "groups[0].place"
-    assert village.bus_index("Station") == index[2]
-    with pytest.raises(NetworkError, match="no bus 'Statio'"):
-        village.bus_index("Statio")
 
 
 def test_placement_on_isolated_and_unknown_buses(net: Any, compiled: Compile) -> None:

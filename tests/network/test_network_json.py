@@ -271,5 +271,5 @@ def test_village_is_what_its_script_makes(village: Grid) -> None:
     assert pandapower.nets_equal(made, read, tol=1e-12)
     assert len(village.buses.name) == 39
     assert village.buses.fed.all()
-    assert village.buses.name[village.slack_bus] == "Medium voltage"
+    assert village.buses.name[village.sources.bus].tolist() == ["Medium voltage"]
     assert village.notes == ()

@@ -135,7 +135,7 @@ def test_batch_without_slack_uses_the_grid_file_whatever_came_before(village: Gr
 @pytest.mark.parametrize("kind", SOLVERS)
 def test_slack_voltage_of_the_file_the_scenario_and_the_call(kind: str, village: Grid) -> None:
     nothing = np.zeros(len(village.buses.name))
-    slack = village.slack_bus
+    (slack,) = village.sources.bus
     assert solver_of(kind, village).solve(nothing, nothing).vm_pu[slack] == pytest.approx(1.02, abs=1e-10)
     config = NetworkConfig(solver=kind, slack_vm_pu=0.97)  # type: ignore[arg-type]  # parametrized
     solver = create(village, config)
