@@ -1,15 +1,25 @@
 """Bills of one period: what every prosumer pays, by component, and the audit that nothing is lost. Bills with
 the utility alone are computed by the same function from another `Dispatch`.
 
-With import I, export E, P2P purchase B and what was paid for it P, all of one prosumer in one period, and
-rates e (energy), n (network), l (levies), v (VAT), f (feed-in), primed where a P2P trade pays them:
+With P2P purchase B, what was paid for it P, P2P sale S, import I, export E and metered N = B - S + I - E, all
+of one prosumer in one period, and rates e (energy), n (network), l (levies), v (VAT), f (feed-in), primed
+where a P2P trade pays them:
+
+    D  = max(N, 0)      metered draw, of which
+    D' = min(B, D)      was bought from other prosumers and
+    D" = D - D'         comes from the utility
 
     trade   = paid to less received from other prosumers
     energy  = e I                                to the retailer
-    network = n I + n' B                         to the network operator
-    levies  = l I + l' B                         to the state
-    vat     = v (e + n + l) I + v' (P + (n' + l') B)    to the state
+    network = n D" + n' D'                       to the network operator
+    levies  = l D" + l' D'                       to the state
+    vat     = v (e I + (n + l) D") + v' (P + (n' + l') D')    to the state
     feed_in = -f E                               from the retailer
+
+Energy is paid as it was contracted. Charges are due on what came through the meter: whoever sells and
+imports, or buys and sells, in one period draws only the net, and the rest moves no energy. Who does not do
+both has D" = I and D' = B. That the P2P part is at most the metered draw is the rule of Austrian energy
+communities by quarter hours (docs/tariffs.md); that all charges follow the meter is our choice.
 """
 
 from __future__ import annotations

@@ -36,14 +36,18 @@ def components(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> FloatA
     eur = np.empty((6, len(tariff)))
     for i in range(len(tariff)):
         rate = rates[tariff[i]]
-        imported, bought = flows[IMPORT, i], flows[BOUGHT, i]
-        utility = rate[ENERGY] + rate[NETWORK] + rate[LEVIES]
+        drawn = max(flows[NET, i], 0.0)
+        from_others = min(flows[BOUGHT, i], drawn)
+        from_utility = drawn - from_others
+        charges = rate[NETWORK] + rate[LEVIES]
         on_top = rate[P2P_NETWORK] + rate[P2P_LEVIES]
+        energy = rate[ENERGY] * flows[IMPORT, i]
         eur[0, i] = flows[COST, i]
-        eur[1, i] = rate[ENERGY] * imported
-        eur[2, i] = rate[NETWORK] * imported + rate[P2P_NETWORK] * bought
-        eur[3, i] = rate[LEVIES] * imported + rate[P2P_LEVIES] * bought
-        eur[4, i] = rate[VAT] * utility * imported + rate[P2P_VAT] * (flows[PAID, i] + on_top * bought)
+        eur[1, i] = energy
+        eur[2, i] = rate[NETWORK] * from_utility + rate[P2P_NETWORK] * from_others
+        eur[3, i] = rate[LEVIES] * from_utility + rate[P2P_LEVIES] * from_others
+        eur[4, i] = rate[VAT] * (energy + charges * from_utility)
+        eur[4, i] += rate[P2P_VAT] * (flows[PAID, i] + on_top * from_others)
         eur[5, i] = -rate[FEED_IN] * flows[EXPORT, i]
     return eur
 
@@ -52,19 +56,28 @@ def components(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> FloatA
 def received(tariff: IntArray, rates: FloatArray, flows: FloatArray) -> float:
     """What retailer, network operator and state receive in all [EUR].
 
-    Computed from the energies of each tariff, not from bills, so that it can stand against them.
+    Computed from the energies of each tariff, not from bills, and the draw from what was paired, not from the
+    meter, so that it can stand against them.
     """
     volume = np.zeros((len(rates), FLOWS))
+    charged = np.zeros((len(rates), 2))
     for i in range(len(tariff)):
-        for flow in (BOUGHT, IMPORT, EXPORT, PAID):
-            volume[tariff[i], flow] += flows[flow, i]
+        t = tariff[i]
+        for flow in (IMPORT, EXPORT, PAID):
+            volume[t, flow] += flows[flow, i]
+        # What is given in the same period takes the place of import first, then of what was bought.
+        given = flows[SOLD, i] + flows[EXPORT, i]
+        charged[t, 0] += max(flows[IMPORT, i] - given, 0.0)
+        charged[t, 1] += max(flows[BOUGHT, i] - max(given - flows[IMPORT, i], 0.0), 0.0)
     total = 0.0
     for t in range(len(rates)):
         rate, part = rates[t], volume[t]
-        utility = rate[ENERGY] + rate[NETWORK] + rate[LEVIES]
+        from_utility, from_others = charged[t, 0], charged[t, 1]
+        charges = rate[NETWORK] + rate[LEVIES]
         on_top = rate[P2P_NETWORK] + rate[P2P_LEVIES]
-        total += utility * (1.0 + rate[VAT]) * part[IMPORT] - rate[FEED_IN] * part[EXPORT]
-        total += on_top * (1.0 + rate[P2P_VAT]) * part[BOUGHT] + rate[P2P_VAT] * part[PAID]
+        total += rate[ENERGY] * part[IMPORT] + charges * from_utility - rate[FEED_IN] * part[EXPORT]
+        total += rate[VAT] * (rate[ENERGY] * part[IMPORT] + charges * from_utility)
+        total += on_top * from_others + rate[P2P_VAT] * (part[PAID] + on_top * from_others)
     return total
 
 

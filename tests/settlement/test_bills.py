@@ -18,7 +18,8 @@ from cosim.core.records import Dispatch
 from cosim.errors import AuditError
 from cosim.settlement.bills import COMPONENTS, Bill
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.counterfactual import saving_eur, utility_only
+from cosim.settlement.counterfactual import saving_eur
+from cosim.settlement.rates import LEVIES, NETWORK, VAT
 from cosim.settlement.tariffs import TariffBook
 
 PAPER = {
@@ -65,6 +66,11 @@ def traded(net: FloatArray, bought: FloatArray, sold: FloatArray, price: float) 
         price * (bought - sold),
         price * bought,
     )
+
+
+def utility_only(net: FloatArray) -> Dispatch:
+    nothing = np.zeros_like(net)
+    return traded(net, nothing, nothing, 0.0)
 
 
 def test_paper_bill_of_a_day_with_the_utility_alone() -> None:
@@ -186,7 +192,8 @@ def test_no_money_is_lost(dispatch: Dispatch, network: bool, levies: bool, vat: 
 
 
 def _by_hand(tariffs: TariffBook, hour: int, dispatch: Dispatch) -> FloatArray:
-    """The bill from `Prices` alone, as a trader reckons it."""
+    """The bill from `Prices`, as a trader reckons it: purchases, sales and the utility, each taken alone;
+    less the charges on what of it never came through the meter."""
     prices = tariffs.prices(hour)
     paid = dispatch.trade_paid_eur
     assert paid is not None
@@ -195,7 +202,84 @@ def _by_hand(tariffs: TariffBook, hour: int, dispatch: Dispatch) -> FloatArray:
     with_utility = (
         prices.retail_eur_per_kwh * dispatch.import_kwh - prices.feed_in_eur_per_kwh * dispatch.export_kwh
     )
-    return purchases - received + with_utility
+    rates = tariffs.rates.at(hour)[tariffs.tariff_of_prosumer]
+    charges = (rates[:, NETWORK] + rates[:, LEVIES]) * (1 + rates[:, VAT])
+    unmetered = np.minimum(dispatch.sold_kwh + dispatch.export_kwh, dispatch.bought_kwh + dispatch.import_kwh)
+    not_imported = np.minimum(dispatch.import_kwh, unmetered)
+    relief = charges * not_imported + prices.trade_adder_eur_per_kwh * (unmetered - not_imported)
+    return purchases - received + with_utility - relief
+
+
+def one_sided(dispatch: Dispatch) -> Dispatch:
+    """The same trades between prosumers that only take or only give: givers are added behind."""
+    n = len(dispatch.net_kwh)
+    none = np.zeros(n)
+    bought, imported = (np.concatenate([x, none]) for x in (dispatch.bought_kwh, dispatch.import_kwh))
+    sold, exported = (np.concatenate([none, x]) for x in (dispatch.sold_kwh, dispatch.export_kwh))
+    paid = dispatch.trade_paid_eur
+    assert paid is not None
+    cost = np.concatenate([paid, dispatch.trade_cost_eur - paid])
+    net = bought - sold + imported - exported
+    return Dispatch({}, net, bought, sold, imported, exported, cost, np.concatenate([paid, none]))
+
+
+@given(dispatches(), st.booleans(), st.booleans(), st.booleans())
+def test_who_only_takes_or_only_gives_pays_charges_on_import_and_purchases(
+    dispatch: Dispatch, network: bool, levies: bool, vat: bool
+) -> None:
+    """The equations for them, written out: draw is import plus purchases."""
+    split = one_sided(dispatch)
+    bill = book(components(network, levies, vat), len(split.net_kwh)).bill(0, split)
+    imported, bought, paid = split.import_kwh, split.bought_kwh, split.trade_paid_eur
+    n, levy, tax = 0.08 * network, 0.05 * levies, 0.19 * vat
+    tolerance = {"rtol": 1e-12, "atol": 1e-12 * (1 + split.net_kwh.max())}
+    np.testing.assert_allclose(bill.network_eur, 0.08 * imported + n * bought, **tolerance)
+    np.testing.assert_allclose(bill.levies_eur, 0.05 * imported + levy * bought, **tolerance)
+    due = 0.19 * 0.23 * imported + tax * (paid + (n + levy) * bought)
+    np.testing.assert_allclose(bill.vat_eur, due, **tolerance)
+
+
+def test_no_charges_on_energy_that_never_crosses_the_meter() -> None:
+    """A sells 1 kWh to B at 0.12 and imports 0.597 kWh in one period: its meter shows 0.403 kWh fed in."""
+    dispatch = Dispatch(
+        {},
+        *np.array(
+            [[-0.403, 1.0], [0.0, 1.0], [1.0, 0.0], [0.597, 0.0], [0.0, 0.0], [-0.12, 0.12], [0.0, 0.12]]
+        ),
+    )
+    bill = book(components(), 2).bill(0, dispatch)
+    np.testing.assert_allclose(
+        bill.eur[:, 0], [-0.12, 0.0597, 0, 0, 0.19 * 0.0597, 0], rtol=1e-12, atol=1e-15
+    )
+    # The buyer is charged for what it drew, as ever.
+    np.testing.assert_allclose(bill.eur[:, 1], [0.12, 0, 0.08, 0.05, 0.19 * 0.25, 0], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("sold", "exported", "from_utility", "from_others"),
+    [
+        # A buys 2 kWh and imports 1 kWh; what it gives takes the place of import first, then of purchases.
+        (0.0, 0.0, 1.0, 2.0),
+        (0.4, 0.0, 0.6, 2.0),
+        (1.5, 0.0, 0.0, 1.5),
+        (0.5, 1.5, 0.0, 1.0),
+        (2.0, 1.5, 0.0, 0.0),
+    ],
+)
+def test_charges_are_due_on_metered_draw(
+    sold: float, exported: float, from_utility: float, from_others: float
+) -> None:
+    columns = [[2.0, sold], [sold, 2.0], [1.0, 0.0], [exported, 0.0]]
+    bought, sells, imported, exports = np.array(columns)
+    net = bought - sells + imported - exports
+    paid = 0.1 * bought
+    tariffs = book(components(network=True, levies=False), 2)
+    bill = tariffs.bill(0, Dispatch({}, net, bought, sells, imported, exports, paid - 0.1 * sells, paid))
+    network = 0.08 * (from_utility + from_others)
+    levies = 0.05 * from_utility
+    vat = 0.19 * (0.10 + 0.2 + 0.08 * from_others + 0.13 * from_utility)
+    expected = [0.2 - 0.1 * sold, 0.10, network, levies, vat, -0.06 * exported]
+    np.testing.assert_allclose(bill.eur[:, 0], expected, rtol=1e-12, atol=1e-15)
 
 
 @given(st.lists(st.floats(-20, 20, allow_subnormal=False), min_size=2, max_size=20), st.floats(0.04, 0.18))

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
 from cosim.core.records import Dispatch
 from cosim.settlement.bills import COMPONENTS
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.counterfactual import utility_only
 from cosim.settlement.money import PARTIES, Money, MoneyTable, combined
 from cosim.settlement.tariffs import TariffBook
 
@@ -32,6 +32,11 @@ def dispatch(net: list[float], bought: list[float], sold: list[float], price: fl
     rest = energy - buys + sells
     cost = price * (buys - sells)
     return Dispatch({}, energy, buys, sells, np.maximum(rest, 0), np.maximum(-rest, 0), cost, price * buys)
+
+
+def utility_only(net: FloatArray) -> Dispatch:
+    nothing = [0.0] * len(net)
+    return dispatch(net.tolist(), nothing, nothing, 0.0)
 
 
 def book(wholesale: float | None = 0.07, network_p2p: bool = True, n: int = 2) -> TariffBook:
