@@ -134,9 +134,10 @@ class Prices:
     components that P2P trades pay): so `bid_ceiling = (retail - trade_adder) / trade_factor`."""
     trade_adder_eur_per_kwh: FloatArray
     low_eur_per_kwh: FloatArray
-    """Lowest feed-in of the whole run: lower end of the values that stored energy can have."""
+    """Lowest feed-in price of the tariff, whatever the run: lower end of the values that stored energy can
+    have."""
     high_eur_per_kwh: FloatArray
-    """Highest retail price of the whole run: upper end."""
+    """Highest retail price of the tariff, whatever the run: upper end."""
 
 
 @dataclass(frozen=True, slots=True)

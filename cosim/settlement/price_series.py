@@ -55,6 +55,11 @@ class Series:
         mean = (self._integral(ends) - self._integral(starts)) / (ends - starts)
         return np.where(first == last, self.price_eur_per_kwh[first], mean)
 
+    def covers(self, clock: Clock) -> int:
+        """How many periods of the clock end before the series does, if it does not begin after the clock."""
+        ends = clock.utc.astype("datetime64[s]").astype(np.int64) + clock.step_minutes * 60
+        return int(np.searchsorted(ends, self.edges[-1], side="right"))
+
     def _integral(self, seconds: IntArray) -> FloatArray:
         """Price times seconds since the first edge, at each moment."""
         sums = np.concatenate(([0.0], np.cumsum(self.price_eur_per_kwh * np.diff(self.edges))))

@@ -14,7 +14,7 @@ from cosim.core.clock import Clock
 from cosim.errors import InputError, Problem
 from cosim.settlement.config import TariffConfig
 from cosim.settlement.price_forms import AnyPrice
-from cosim.settlement.timeline import period_prices
+from cosim.settlement.timeline import Course, course
 
 ENERGY, NETWORK, LEVIES, VAT, FEED_IN, P2P_NETWORK, P2P_LEVIES, P2P_VAT = range(8)
 """Columns of a rate table [EUR/kWh], VAT as shares; P2P_ ones are zero where a trade does not pay."""
@@ -30,6 +30,11 @@ class Rates:
     """Rates by state, shape (states, tariffs, RATES)."""
     state: IntArray
     """State in force in every period, shape (periods,)."""
+    beyond: FloatArray
+    """Rates of the 24 hours after the run, shape (periods_per_day - 1, tariffs, RATES); prices are infinite
+    where a series has ended."""
+    bounds: FloatArray
+    """Lowest and highest of every rate that the tariffs' configuration knows, shape (2, tariffs, RATES)."""
 
     def at(self, index: int) -> FloatArray:
         """Rates of period `index`, shape (tariffs, RATES)."""
@@ -39,8 +44,20 @@ class Rates:
     @property
     def retail(self) -> FloatArray:
         """Retail price by state and tariff [EUR/kWh], everything included, shape (states, tariffs)."""
-        net: FloatArray = self.table[..., [ENERGY, NETWORK, LEVIES]].sum(axis=-1)
-        return net * (1.0 + self.table[..., VAT])
+        return retail_price(self.table)
+
+    @property
+    def retail_beyond(self) -> FloatArray:
+        """Retail price after the run [EUR/kWh], shape (periods_per_day - 1, tariffs)."""
+        return retail_price(self.beyond)
+
+    @property
+    def band(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest feed-in and highest retail price of every tariff [EUR/kWh], whatever the run, by tariff.
+
+        The highest retail price is that of the highest components, which may never meet in one period.
+        """
+        return self.bounds[0, :, FEED_IN], retail_price(self.bounds[1])
 
     @property
     def feed_in(self) -> FloatArray:
@@ -59,23 +76,33 @@ class Rates:
         return charges * self.trade_factor
 
 
+def retail_price(rates: FloatArray) -> FloatArray:
+    """Retail price [EUR/kWh], everything included, of rates of shape (..., RATES)."""
+    net: FloatArray = rates[..., [ENERGY, NETWORK, LEVIES]].sum(axis=-1)
+    return net * (1.0 + rates[..., VAT])
+
+
 def build_rates(
     tariffs: Mapping[str, TariffConfig], clock: Clock, folder: Path
 ) -> tuple[Rates, list[Problem]]:
     """Rates of all tariffs over the run, and what is wrong with their price series (zero stands there)."""
     by_period = np.zeros((clock.periods, len(tariffs), RATES))
+    beyond = np.zeros((clock.periods_per_day - 1, len(tariffs), RATES))
+    bounds = np.zeros((2, len(tariffs), RATES))
     problems: list[Problem] = []
     for number, (name, tariff) in enumerate(tariffs.items()):
-        problems += _fill(by_period[:, number], tariff, clock, folder, f"tariffs.{name}")
+        parts = by_period[:, number], beyond[:, number], bounds[:, number]
+        problems += _fill(parts, tariff, clock, folder, f"tariffs.{name}")
     states, state = np.unique(by_period.reshape(clock.periods, -1), axis=0, return_inverse=True)
     table = np.ascontiguousarray(states.reshape(-1, len(tariffs), RATES))
-    return Rates(tuple(tariffs), table, np.asarray(state, dtype=np.int64).ravel()), problems
+    numbers = np.asarray(state, dtype=np.int64).ravel()
+    return Rates(tuple(tariffs), table, numbers, beyond, bounds), problems
 
 
-def series_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -> FloatArray | list[Problem]:
-    """Price by period, or what is wrong with its file, told with the place in the scenario."""
+def course_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -> Course | list[Problem]:
+    """The course of a price, or what is wrong with its file, told with the place in the scenario."""
     try:
-        return period_prices(price, clock, folder)
+        return course(price, clock, folder)
     except InputError as error:
         # A problem in a data file keeps that file's place; the scenario's key goes into the wording.
         return [
@@ -84,24 +111,34 @@ def series_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -
         ]
 
 
-def _fill(rates: FloatArray, tariff: TariffConfig, clock: Clock, folder: Path, path: str) -> list[Problem]:
-    """Writes one tariff's rates, shape (periods, RATES); returns what is wrong."""
+def _fill(
+    parts: tuple[FloatArray, FloatArray, FloatArray],
+    tariff: TariffConfig,
+    clock: Clock,
+    folder: Path,
+    path: str,
+) -> list[Problem]:
+    """Writes one tariff's rates of the run, beyond it and their bounds, shape (any, RATES) each; returns what
+    is wrong."""
     retail = tariff.components()
     network, levies, vat = retail.charge("network"), retail.charge("levies"), retail.tax()
     problems: list[Problem] = []
+    run, beyond, bounds = parts
     for column, price, key in (
         (ENERGY, retail.energy, "retail.energy"),
         (NETWORK, network.price, "retail.network"),
         (LEVIES, levies.price, "retail.levies"),
         (FEED_IN, tariff.feed_in, "feed_in"),
     ):
-        values = series_or_problems(price, clock, folder, f"{path}.{key}")
-        if isinstance(values, list):
-            problems += values
+        found = course_or_problems(price, clock, folder, f"{path}.{key}")
+        if isinstance(found, list):
+            problems += found
         else:
-            rates[:, column] = values
-    rates[:, VAT] = vat.share
-    rates[:, P2P_NETWORK] = rates[:, NETWORK] * network.p2p
-    rates[:, P2P_LEVIES] = rates[:, LEVIES] * levies.p2p
-    rates[:, P2P_VAT] = vat.share * vat.p2p
+            run[:, column], beyond[:, column] = found.run, found.beyond
+            bounds[:, column] = found.low, found.high
+    for rates in parts:
+        rates[:, VAT] = vat.share
+    run[:, P2P_NETWORK] = run[:, NETWORK] * network.p2p
+    run[:, P2P_LEVIES] = run[:, LEVIES] * levies.p2p
+    run[:, P2P_VAT] = vat.share * vat.p2p
     return problems

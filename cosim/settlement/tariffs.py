@@ -15,7 +15,7 @@ from cosim.core.registry import nearest
 from cosim.errors import Problem, ScenarioError
 from cosim.settlement.bills import Bill, settle
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.rates import Rates, build_rates, series_or_problems
+from cosim.settlement.rates import Rates, build_rates, course_or_problems
 from cosim.settlement.timeline import local_text
 
 _SAME_PRICE = 1e-12
@@ -50,16 +50,16 @@ class TariffBook:
         self.wholesale_eur_per_kwh: FloatArray = self.rates.feed_in[self.rates.state, 0]
         """What energy is worth outside the community in every period, shape (periods,)."""
         if config.wholesale is not None:
-            outside = series_or_problems(config.wholesale, clock, folder, "tariffs.wholesale")
+            outside = course_or_problems(config.wholesale, clock, folder, "tariffs.wholesale")
             if isinstance(outside, list):
                 problems += outside
             else:
-                self.wholesale_eur_per_kwh = outside
+                self.wholesale_eur_per_kwh = outside.run
         problems = problems or _arbitrage(config, self.rates, clock)
         if problems:
             raise ScenarioError(problems)
-        self._low = self.rates.feed_in.min(axis=0)[self.tariff_of_prosumer]
-        self._high = self.rates.retail.max(axis=0)[self.tariff_of_prosumer]
+        low, high = self.rates.band
+        self._low, self._high = low[self.tariff_of_prosumer], high[self.tariff_of_prosumer]
         self._ahead = _lowest_ahead(self.rates, clock.periods_per_day)
         self._by_state = self._price_table()
         self._state = -1
@@ -87,7 +87,11 @@ class TariffBook:
         return self._prices
 
     def lowest_retail_ahead(self, index: int) -> FloatArray:
-        """Lowest retail price of the 24 hours from period `index` on, as far as the run goes, shape (n,)."""
+        """Lowest retail price of the 24 hours from period `index` on, shape (n,).
+
+        They may lie beyond the run: what is known of the tariff counts, wherever the run ends. Where a series
+        ends, prices are known up to there.
+        """
         lowest: FloatArray = self._ahead[index, self.tariff_of_prosumer]
         return lowest
 
@@ -131,9 +135,8 @@ class TariffBook:
 
 def _lowest_ahead(rates: Rates, periods: int) -> FloatArray:
     """Lowest retail price of `periods` periods from each one on, shape (periods of the run, tariffs)."""
-    retail = rates.retail[rates.state]
-    beyond = np.full((periods - 1, retail.shape[1]), np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([retail, beyond]), periods, axis=0)
+    known = np.concatenate([rates.retail[rates.state], rates.retail_beyond])
+    windows = np.lib.stride_tricks.sliding_window_view(known, periods, axis=0)
     lowest: FloatArray = windows.min(axis=-1)
     return lowest
 

@@ -1,9 +1,11 @@
-"""From a price form to the price of every settlement period. Days and hours are local to the clock's zone, so
-that windows keep their place on the wall clock when the clocks change."""
+"""From a price form to the price of every settlement period, and to what is known of it beyond the run. Days
+and hours are local to the clock's zone, so that windows keep their place on the wall clock when the clocks
+change."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -12,28 +14,58 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
 from cosim.settlement.price_forms import DAY_MINUTES, AnyPrice, PriceSeries, TimeOfUse
-from cosim.settlement.price_series import read_series
+from cosim.settlement.price_series import Series, read_series
 
 _OFFSET_MINUTES = 15
 """Zone offsets change by multiples of this."""
 
 
-def period_prices(price: AnyPrice, clock: Clock, folder: Path) -> FloatArray:
-    """Price of every period [EUR/kWh], shape (clock.periods,); a mean where it changes within one.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One price over a run, and what is known of it beyond."""
+
+    run: FloatArray
+    """Price of every period [EUR/kWh], shape (clock.periods,)."""
+    beyond: FloatArray
+    """Price of the periods that begin within 24 hours after the start of the run's last one, shape
+    (periods_per_day - 1,); infinite where a series has ended."""
+    low: float
+    """Lowest price that its configuration knows [EUR/kWh]: of all windows, or of the whole file."""
+    high: float
+    """Highest, likewise."""
+
+
+def course(price: AnyPrice, clock: Clock, folder: Path) -> Course:
+    """The course of a price; a mean where it changes within a period.
+
+    What is said of a period depends on the price alone, not on where the run ends.
 
     Args:
         price: In any form.
-        clock: The periods.
+        clock: The periods of the run.
         folder: Where relative paths start, the folder of the scenario.
 
     Raises:
         ProfileError: if a series cannot be read or does not cover the clock.
     """
-    if isinstance(price, TimeOfUse):
-        return _time_of_use(price, clock)
+    longer = replace(clock, periods=clock.periods + clock.periods_per_day - 1)
     if isinstance(price, PriceSeries):
-        return read_series(price, folder, clock.zone).over(clock)
-    return np.full(clock.periods, float(price))
+        series = read_series(price, folder, clock.zone)
+        known, every = _known(series, clock, longer), series.price_eur_per_kwh
+    elif isinstance(price, TimeOfUse):
+        known, every = _time_of_use(price, longer), price.week()
+    else:
+        known, every = np.full(longer.periods, float(price)), np.array([float(price)])
+    return Course(known[: clock.periods], known[clock.periods :], float(every.min()), float(every.max()))
+
+
+def _known(series: Series, clock: Clock, longer: Clock) -> FloatArray:
+    """A series as far as it goes, then infinite, shape (longer.periods,)."""
+    series.over(clock)  # says what is missing, if it does not cover the run
+    covered = replace(clock, periods=min(series.covers(longer), longer.periods))
+    known = np.full(longer.periods, np.inf)
+    known[: covered.periods] = series.over(covered)
+    return known
 
 
 def _time_of_use(price: TimeOfUse, clock: Clock) -> FloatArray:

@@ -14,7 +14,7 @@ from cosim.core.clock import Clock
 from cosim.errors import Problem, ProfileError
 from cosim.settlement.price_forms import PriceSeries
 from cosim.settlement.price_series import read_series
-from cosim.settlement.timeline import period_prices
+from cosim.settlement.timeline import course
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -35,7 +35,7 @@ def clock(first: str = "2016-06-06", step: int = 60, periods: int = 4, zone: Zon
 
 
 def prices(folder: Path, at: Clock, **config: Any) -> list[float]:
-    return period_prices(PriceSeries(file="prices.csv", **config), at, folder).tolist()
+    return course(PriceSeries(file="prices.csv", **config), at, folder).run.tolist()
 
 
 def problems(folder: Path, **config: Any) -> tuple[Problem, ...]:
@@ -131,6 +131,24 @@ def test_series_that_does_not_cover_the_run(tmp_path: Path) -> None:
     write(tmp_path, *hourly("2016-06-05T22:00", 3))
     with pytest.raises(ProfileError, match=r"22:00 UTC to 2016-06-06 01:00 UTC do not cover .* 02:00 UTC"):
         prices(tmp_path, clock(periods=4))
+
+
+def test_beyond_the_run_a_series_is_known_as_far_as_it_goes(tmp_path: Path) -> None:
+    write(tmp_path, *hourly("2016-06-05T21:00", 7))  # to 04:00 UTC; the run is 22:00 to 02:00 UTC
+    found = course(PriceSeries(file="prices.csv"), clock(), tmp_path)
+    assert found.run.tolist() == [0.01, 0.02, 0.03, 0.04]
+    assert found.beyond.tolist() == [0.05, 0.06] + [np.inf] * 21
+    # The hour before the run counts in the bounds, which are those of the file.
+    assert (found.low, found.high) == (0.0, 0.06)
+    # Of a period that the series covers in part nothing is known.
+    halves = course(PriceSeries(file="prices.csv"), clock(step=240, periods=1), tmp_path)
+    assert halves.beyond.tolist() == [np.inf] * 5
+
+
+def test_series_that_ends_with_the_run_is_used_to_its_end(tmp_path: Path) -> None:
+    write(tmp_path, *hourly("2016-06-05T22:00", 4))
+    found = course(PriceSeries(file="prices.csv"), clock(), tmp_path)
+    assert (found.run.tolist(), set(found.beyond.tolist())) == ([0.0, 0.01, 0.02, 0.03], {np.inf})
 
 
 def test_prices_in_another_unit_are_noticed(tmp_path: Path) -> None:

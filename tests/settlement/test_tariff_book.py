@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.core.clock import Clock
+from cosim.core.records import Dispatch, Prices
 from cosim.errors import ScenarioError
 from cosim.settlement.config import TariffsConfig
 from cosim.settlement.tariffs import TariffBook
@@ -148,15 +150,100 @@ def test_lowest_price_ahead_is_that_of_the_night_within_a_day() -> None:
     assert lowest_ahead(tariffs) == [0.08] * 36
 
 
-def test_lowest_price_ahead_ends_with_the_run() -> None:
-    # Until 21:00 of the second day, so that after 09:00 the night is out of reach, then the afternoon.
+def test_lowest_price_ahead_looks_beyond_the_run() -> None:
+    # Until 21:00 of the second day: its night is known, though the run never gets there.
     tariffs = book(PAPER, clock("2016-06-06 12:00", periods=33))
-    assert lowest_ahead(tariffs) == [0.08] * 21 + [0.13] * 8 + [0.18] * 4
+    assert lowest_ahead(tariffs) == [0.08] * 33
+    # From Saturday 10:00 to Sunday 14:00: Monday's cheap hour is within a day of the last hour alone.
+    windows = [{"from": "12:00", "to": "13:00", "days": ["mon"], "price": 0.1}]
+    week = {"retail": {"windows": windows, "default": 0.3}, "feed_in": 0.0}
+    assert lowest_ahead(book(week, clock("2016-06-11 10:00", periods=28))) == [0.3] * 27 + [0.1]
+
+
+def test_lowest_price_ahead_in_a_series_is_known_to_its_end(tmp_path: Path) -> None:
+    """The file ends at 20:00, eight hours after the run; its last hours are the cheapest."""
+    falling = [f"2016-06-06 {hour:02d}:00,{0.4 - hour / 100:.2f}" for hour in range(20)]
+    (tmp_path / "prices.csv").write_text("\n".join(["time,price", *falling]) + "\n")
+    tariff = {"retail": {"energy": {"file": "prices.csv"}, "network": 0.1}, "feed_in": 0.0}
+    config = TariffsConfig.model_validate({"default": tariff})
+    tariffs = TariffBook(config, clock(periods=12), ["default"], tmp_path)
+    np.testing.assert_allclose(lowest_ahead(tariffs), [0.21 + 0.1] * 12)
+    assert tariffs.prices(0).high_eur_per_kwh[0] == pytest.approx(0.5)
+
+
+def test_band_is_that_of_the_tariff_not_of_the_run() -> None:
+    # One hour at midnight: the evening's price and the weekend's feed-in are not met in it.
+    weekend = [{"from": "00:00", "to": "24:00", "days": "weekend", "price": -0.01}]
+    tariff = {**PAPER, "feed_in": {"windows": weekend, "default": 0.04}}
+    prices = book(tariff, clock(periods=1)).prices(0)
+    assert (prices.low_eur_per_kwh[0], prices.high_eur_per_kwh[0]) == (-0.01, 0.18)
+    # Components that peak at different hours: the band goes to the sum of the highest, times VAT.
+    early = {"windows": [{"from": "06:00", "to": "07:00", "price": 0.2}], "default": 0.1}
+    late = {"windows": [{"from": "18:00", "to": "19:00", "price": 0.3}], "default": 0.1}
+    parts = {"energy": early, "network": late, "vat": 0.2}
+    high = book({"retail": parts, "feed_in": 0.0}).prices(0).high_eur_per_kwh[0]
+    assert high == pytest.approx((0.2 + 0.3) * 1.2)
+
+
+def test_default_that_never_applies_is_not_in_the_band() -> None:
+    retail = {**PAPER["retail"], "default": 0.9}
+    assert book({**PAPER, "retail": retail}).prices(0).high_eur_per_kwh[0] == 0.18
+
+
+ACROSS = {
+    # A series, windows by day of the week that do not fall on whole hours, and a number.
+    "retail": {
+        "energy": {"file": "prices.csv", "unit": "EUR/MWh"},
+        "network": {
+            "windows": [
+                {"from": "21:10", "to": "05:50", "days": "weekdays", "price": 0.02},
+                {"from": "10:00", "to": "14:00", "days": ["sun"], "price": 0.01},
+            ],
+            "default": 0.08,
+        },
+        "levies": {"price": 0.03, "p2p": False},
+        "vat": 0.19,
+    },
+    "feed_in": {"file": "prices.csv", "unit": "EUR/MWh"},
+}
+
+
+@pytest.mark.parametrize("step", [15, 30, 60])
+@pytest.mark.parametrize("first", ["2016-03-24", "2016-10-27 05:00"])
+@pytest.mark.parametrize("days", [1, 2, 3, 5])
+def test_a_longer_run_changes_nothing_of_the_days_before(
+    tmp_path: Path, first: str, step: int, days: int
+) -> None:
+    """Six days across the clock change, and the file ends half an hour after them: every answer for the first
+    days is that of a run of these days alone."""
+    start = clock(first).start.astimezone(UTC)
+    rng = np.random.default_rng(7)
+    stamps = [(start + timedelta(minutes=30 * k)).isoformat() for k in range(6 * 48 + 1)]
+    rows = [
+        f"{stamp},{price:.3f}" for stamp, price in zip(stamps, rng.normal(60, 40, len(stamps)), strict=True)
+    ]
+    (tmp_path / "prices.csv").write_text("\n".join(["time,price", *rows]) + "\n")
+    config = TariffsConfig.model_validate({"default": ACROSS, "tou": PAPER, "flat": FULL})
+    names = ["default", "tou", "flat"]
+    short, long = (
+        TariffBook(config, clock(first, step, n * 24 * 60 // step), names, tmp_path) for n in (days, 6)
+    )
+    bought, sold, imported, exported = np.array([[0.2, 0, 0], [0, 0.2, 0], [0.3, 0, 1], [0, 0.1, 0]])
+    net = bought - sold + imported - exported
+    dispatch = Dispatch({}, net, bought, sold, imported, exported, 0.1 * (bought - sold), 0.1 * bought)
+    for k in range(short.clock.periods):
+        for field in fields(Prices):
+            name = field.name
+            np.testing.assert_array_equal(getattr(short.prices(k), name), getattr(long.prices(k), name), name)
+        np.testing.assert_array_equal(short.lowest_retail_ahead(k), long.lowest_retail_ahead(k))
+        ours, theirs = short.bill(k, dispatch), long.bill(k, dispatch)
+        np.testing.assert_array_equal(ours.eur, theirs.eur)
+        assert ours.wholesale_eur_per_kwh == theirs.wholesale_eur_per_kwh
 
 
 def test_price_ahead_is_seen_24_hours_before_and_no_earlier() -> None:
     # Cheap from 10 to 11 on Saturday 11 June; the run begins on Thursday at midnight, period 58 is cheap.
-    windows = [{"from": "10:00", "to": "11:00", "days": "weekend", "price": 0.1}]
+    windows = [{"from": "10:00", "to": "11:00", "days": ["sat"], "price": 0.1}]
     tariff = {"retail": {"windows": windows, "default": 0.3}, "feed_in": 0.0}
     found = lowest_ahead(book(tariff, clock("2016-06-09", periods=72)))
     assert found == [0.3] * 35 + [0.1] * 24 + [0.3] * 13
@@ -167,9 +254,6 @@ def test_price_ahead_by_quarter_hours_and_for_each_tariff() -> None:
     tariffs = TariffBook(config, clock("2016-06-06 09:00", 15, 4 * 24), ["tou", "default", "tou"])
     assert tariffs.lowest_retail_ahead(0).tolist() == [0.08, 0.3, 0.08]
     assert tariffs.lowest_retail_ahead(4 * 24 - 1).tolist() == [0.08, 0.3, 0.08]
-    short = TariffBook(config, clock("2016-06-06 09:00", 15, 4 * 12), ["tou", "default", "tou"])
-    assert short.lowest_retail_ahead(0).tolist() == [0.13, 0.3, 0.13]
-    assert short.lowest_retail_ahead(4 * 8).tolist() == [0.18, 0.3, 0.18]
 
 
 def test_prices_are_computed_anew_only_when_they_change() -> None:
