@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.cache import cached_arrays, file_stamp, key_of
+from cosim.core.problems import Problems
+from cosim.core.zones import UNREADABLE, utc_offsets
 from cosim.errors import Problem, ProfileError
 from cosim.profiles.config import AusgridLoad, AusgridPv
 from cosim.profiles.csv_source import column_of_numbers, existing
-from cosim.profiles.problems import Problems
 from cosim.profiles.series import Series
-from cosim.profiles.timeaxis import UNREADABLE
-from cosim.profiles.zones import utc_offsets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,7 +98,7 @@ def _require_whole(path: Path, customers: IntArray, power_kw: FloatArray, kind: 
     """Every customer must have every day of the file."""
     missing = np.rint(np.isnan(power_kw).sum(0) / 48).astype(int)  # days of 46 to 50 half-hours
     total = round(len(power_kw) / 48)
-    problems = Problems(path, FIRST_LINE)
+    problems = Problems(path, first_line=FIRST_LINE)
     for customer, days in zip(customers.tolist(), missing.tolist(), strict=True):
         if days:
             problems.add(
@@ -135,7 +134,7 @@ def _customers(wanted: str | int | tuple[int, ...], known: IntArray, path: Path)
 def _parse(path: Path) -> dict[str, NDArray[Any]]:
     """Power of every customer and category on half-hours of UTC, NaN where the file has no row."""
     table = _table(path)
-    problems = Problems(path, FIRST_LINE)
+    problems = Problems(path, first_line=FIRST_LINE)
     customer = _whole_numbers(table["Customer"], "Customer", problems)
     capacity = _floats(table["Generator Capacity"], "Generator Capacity", problems)
     category = np.array([str(text).strip() for text in table["Consumption Category"].to_pylist()])
@@ -216,11 +215,8 @@ def _table(path: Path) -> pa.Table:
 
 
 def _floats(column: pa.ChunkedArray, name: str, problems: Problems) -> FloatArray:
-    values = column_of_numbers(column, name, ".", problems)
-    problems.rows(
-        np.isnan(values), lambda _: f"{name}: no value", "leave the whole row out if it was not metered"
-    )
-    return np.nan_to_num(values)
+    missing = "leave the whole row out if it was not metered"
+    return np.nan_to_num(column_of_numbers(column, name, ".", problems, missing))
 
 
 def _whole_numbers(column: pa.ChunkedArray, name: str, problems: Problems) -> IntArray:

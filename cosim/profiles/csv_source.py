@@ -3,7 +3,8 @@ without problems is read from the cache the next time."""
 
 from __future__ import annotations
 
-import re
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.cache import cached_arrays, file_stamp, key_of
-from cosim.core.registry import nearest
+from cosim.core.problems import Problems
+from cosim.core.timeseries import check_columns, not_utf8, require_file, to_numbers, to_utc, unreadable_file
+from cosim.core.zones import UNREADABLE, local_to_utc
 from cosim.errors import Problem, ProfileError
 from cosim.profiles.config import CsvLoad, CsvPv
-from cosim.profiles.problems import Problems
 from cosim.profiles.series import Series
-from cosim.profiles.timeaxis import UNREADABLE, local_to_utc, regular_axis
+from cosim.profiles.timeaxis import regular_axis
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 MOST_MEDIAN_KW = 50.0
 LEAST_MEDIAN_KW = 0.01
 """A household's median load lies between; outside, the unit is probably wrong."""
-_OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d:?\d\d)\s*$")
 
 
 def read_columns(config: CsvLoad | CsvPv, zone: ZoneInfo, folder: Path, *, loads: bool) -> Series:
@@ -68,19 +69,15 @@ def existing(path: Path, suffixes: tuple[str, ...]) -> Path:
     """
     if path.suffix.lower() not in suffixes:
         raise ProfileError(Problem(f"{path.name}: files end in {' or '.join(suffixes)}", file=path))
-    if not path.is_file():
-        beside = [other.name for other in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
-        raise ProfileError(Problem("there is no such file", nearest(path.name, beside), file=path))
-    return path
+    return require_file(Problems(path))
 
 
 def _read(config: CsvLoad | CsvPv, zone: ZoneInfo, path: Path, *, loads: bool) -> Series:
     parquet = path.suffix.lower() == ".parquet"
     table = _parquet(path) if parquet else _csv(path, config)
-    problems = Problems(path, first_line=1 if parquet else 2)
-    names = _chosen(config, table.column_names, path)
-    stamps, texts, naive = _stamps(table[config.time_column], config.time_format, problems)
-    utc = local_to_utc(stamps, zone, problems) if naive else stamps
+    problems = Problems(path, first_line=1) if parquet else Problems(path, lines=lambda: _lines(path))
+    names = _chosen(config, table.column_names, problems)
+    utc, texts, naive = _stamps(table[config.time_column], config.time_format, zone, problems)
     axis = regular_axis(utc, texts, problems, zone if naive else None)
     values = np.column_stack(
         [column_of_numbers(table[name], name, config.decimal, problems) for name in names]
@@ -106,9 +103,8 @@ def _csv(path: Path, config: CsvLoad | CsvPv) -> pa.Table:
 
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            header = [
-                name.strip().strip('"') for name in stream.readline().rstrip("\r\n").split(config.separator)
-            ]
+            titles = next(csv.reader([stream.readline()], delimiter=config.separator), [])
+        header = [title.strip() for title in titles]
         return arrow_csv.read_csv(
             path,
             read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=1),
@@ -117,7 +113,11 @@ def _csv(path: Path, config: CsvLoad | CsvPv) -> pa.Table:
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
             ),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
+    except (UnicodeDecodeError, OSError) as error:
+        raise unreadable_file(error, Problems(path)) from error
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise not_utf8(Problems(path)) from error
         remedy = "rows must have as many cells as the header; is `separator` right?"
         raise ProfileError(Problem(f"cannot be read as CSV: {error}", remedy, file=path)) from error
 
@@ -132,95 +132,71 @@ def _parquet(path: Path) -> pa.Table:
         raise ProfileError(Problem(f"cannot be read as Parquet: {error}", file=path)) from error
 
 
-def _chosen(config: CsvLoad | CsvPv, header: list[str], path: Path) -> tuple[str, ...]:
+def _lines(path: Path) -> IntArray:
+    """Lines of the rows of a CSV file: blank ones are not among them."""
+    with path.open(encoding="utf-8-sig") as stream:
+        filled = [number for number, line in enumerate(stream, start=1) if number > 1 and line.strip("\r\n")]
+    return np.array(filled, dtype=np.int64)
+
+
+def _chosen(config: CsvLoad | CsvPv, header: list[str], problems: Problems) -> tuple[str, ...]:
     """The columns to use."""
-    problems = []
-    if config.time_column not in header:
-        remedy = f"set time_column; {nearest(config.time_column, header)}"
-        problems.append(Problem(f"no column {config.time_column!r}", remedy, file=path, line=1))
     names = config.columns or tuple(name for name in header if name != config.time_column)
-    for name in names:
-        if name not in header:
-            problems.append(Problem(f"no column {name!r}", nearest(name, header), file=path, line=1))
-        elif header.count(name) > 1:
-            problems.append(Problem(f"column {name!r} is there more than once", file=path, line=1))
+    check_columns((config.time_column,), header, problems, "set time_column; ")
+    check_columns(names, header, problems)
     if not names:
-        problems.append(Problem("no columns beside the time", "is `separator` right?", file=path, line=1))
-    if problems:
-        raise ProfileError(problems)
+        problems.add("no columns beside the time", "is `separator` right?", line=1)
+    problems.raise_if_any()
     return names
 
 
 def _stamps(
-    column: pa.ChunkedArray, time_format: str | None, problems: Problems
-) -> tuple[IntArray, NDArray[np.object_], bool]:
-    """Seconds since 1970 by row (UTC, or of the wall clock where stamps carry no offset), the stamps as
-    written, and whether they carry none."""
-    import pandas as pd
+    column: pa.ChunkedArray, time_format: str | None, zone: ZoneInfo, problems: Problems
+) -> tuple[IntArray, Sequence[str], bool]:
+    """Seconds since 1970 UTC by row, the stamps as written, and whether they carry no offset."""
     import pyarrow as pa
 
-    if pa.types.is_timestamp(column.type):
-        seconds = column.to_numpy().astype("datetime64[s]")
-        texts = seconds.astype(str).astype(object)
-        naive = column.type.tz is None
-    else:
-        texts = np.array([str(text).strip() for text in column.to_pylist()], dtype=object)
-        offset = np.array([_OFFSET.search(text[10:]) is not None for text in texts], dtype=bool)
-        naive = not offset.any() and "%z" not in (time_format or "")
-        parsed = pd.to_datetime(
-            pd.Series(texts), format=time_format or "ISO8601", errors="coerce", utc=not naive
-        )
-        seconds = parsed.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
-        if offset.any():
-            problems.rows(
-                ~offset & ~np.isnat(seconds),
-                lambda row: f"{texts[row]} has no offset, other stamps have one",
-                "write all stamps with an offset or none",
-            )
-    unreadable = np.isnat(seconds)
-    problems.rows(
-        unreadable,
-        lambda row: f"cannot read the time stamp {texts[row]!r}",
-        "ISO 8601 such as 2025-01-31 13:45, or set time_format",
-    )
-    return np.where(unreadable, UNREADABLE, seconds.astype(np.int64)), texts, naive
+    if not pa.types.is_timestamp(column.type):
+        texts = [str(text).strip() for text in column.to_pylist()]
+        written = "ISO 8601 such as 2025-01-31 13:45, or set time_format"
+        utc, naive = to_utc(texts, zone, problems, time_format=time_format, written=written)
+        return utc, texts, naive
+    moments = column.to_numpy().astype("datetime64[s]")
+    problems.rows(np.isnat(moments), lambda _: "no time stamp", "fill the gap")
+    seconds = np.where(np.isnat(moments), UNREADABLE, moments.astype(np.int64))
+    naive = column.type.tz is None
+    return (local_to_utc(seconds, zone, problems) if naive else seconds), moments.astype(str).tolist(), naive
 
 
-def column_of_numbers(column: pa.ChunkedArray, name: str, decimal: str, problems: Problems) -> FloatArray:
-    """A column as numbers, NaN where there is none."""
+def column_of_numbers(
+    column: pa.ChunkedArray, name: str, decimal: str, problems: Problems, missing: str = "fill the gap"
+) -> FloatArray:
+    """A column as numbers, NaN where there is none; quick for a column of text without problems."""
     import pyarrow as pa
     import pyarrow.compute as arrow
 
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return np.asarray(column.to_numpy(), dtype=float)
+        values = np.asarray(column.to_numpy(), dtype=float)
+        problems.rows(~np.isfinite(values), lambda _: f"{name}: no value", missing)
+        return np.where(np.isfinite(values), values, np.nan)
     text = arrow.utf8_trim_whitespace(column.cast(pa.string()))
-    if decimal == ",":
-        text = arrow.replace_substring(text, ",", ".")
+    plain = arrow.replace_substring(text, ",", ".") if decimal == "," else text
     try:
-        return np.asarray(arrow.if_else(arrow.equal(text, ""), None, text).cast(pa.float64()).to_numpy())
+        values = np.asarray(plain.cast(pa.float64()).to_numpy())
     except pa.ArrowInvalid:
-        pass  # some cell is no number: find out which
-    cells = text.to_pylist()
-    values = np.array([_number(cell) for cell in cells])
-    wrong = np.array([np.isnan(value) and bool(cell) for value, cell in zip(values, cells, strict=True)])
-    problems.rows(wrong, lambda row: f"{name}: {cells[row]!r} is not a number", "is `decimal` right?")
-    return np.where(wrong, 0.0, values)
-
-
-def _number(cell: str | None) -> float:
-    try:
-        return float(cell) if cell else float("nan")
-    except ValueError:
-        return float("nan")
+        values = np.full(len(column), np.nan)
+    if np.isfinite(values).all():
+        return values
+    return to_numbers([cell or "" for cell in text.to_pylist()], name, decimal, problems, missing=missing)
 
 
 def _check_values(values: FloatArray, names: tuple[str, ...], problems: Problems) -> None:
+    """Report values below zero; those that are missing are reported already."""
     for index, name in enumerate(names):
         _check_column(values[:, index], name, problems)
 
 
 def _check_column(column: FloatArray, name: str, problems: Problems) -> None:
-    problems.rows(~np.isfinite(column), lambda _: f"{name}: no value", "fill the gap")
     problems.rows(
         column < 0,
         lambda row: f"{name}: {column[row]:g} is negative",

@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Clock
-from cosim.profiles.zones import standard_offset
+from cosim.core.zones import standard_offset
 
 
 @dataclass(frozen=True, slots=True)

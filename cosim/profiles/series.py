@@ -13,9 +13,9 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Clock
+from cosim.core.zones import standard_offset, utc_offsets
 from cosim.errors import Problem, ProfileError
 from cosim.profiles.days import YEAR_DAYS, DayTable
-from cosim.profiles.zones import standard_offset, utc_offsets
 
 
 @dataclass(frozen=True)
