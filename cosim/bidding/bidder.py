@@ -137,7 +137,10 @@ class Bidder:
         prosumer would sell from its battery and buy from the utility in the same period.
         """
         n, owner = self.fleet.prosumers, self.rows.owner
-        against = bids.side != bids.side[:n][owner]
+        # Only devices that gain by it: a dear battery covers no deficit, and surplus is curtailed only where
+        # feeding in costs money.
+        gain = bids.side * (bids.reservation_eur_per_kwh - bids.reservation_eur_per_kwh[:n][owner])
+        against = (bids.side != bids.side[:n][owner]) & (gain > 0.0)
         able = sum_by(owner, np.where(against, bids.quantity_kwh, 0.0), n)
         need = bids.quantity_kwh[:n]
         beyond = np.divide(np.maximum(able - need, 0.0), able, out=np.ones(n), where=able > 0.0)

@@ -172,3 +172,44 @@ def test_a_device_never_trades_with_itself(
         quotes = bidder.quotes(bids, np.full((1, 2), margin), prices)
         assert quotes[up] < quotes[down]
         assert bids.reservation_eur_per_kwh[up] <= bids.reservation_eur_per_kwh[down]
+
+
+def offered(kit: Any, load: float, sun: float, action: float, **prices: float) -> dict[str, float]:
+    """What a prosumer with PV (6 kWp) and a battery (5 kWh either way) submits: row -> quantity."""
+    battery = {"capacity_kwh": 10, "charge_efficiency": 1, "discharge_efficiency": 1}
+    site = kit.site(kit.clock(), {"load": [[load]], "pv": [[sun / 6.0]]})
+    fleet = kit.fleet(
+        {
+            "load": [kit.request("load", {})],
+            "pv": [kit.request("pv", {"peak_kw": 6})],
+            "battery": [kit.request("battery", battery)],
+        },
+        site,
+        1,
+    )
+    bidder, known = Bidder(fleet, "reservation"), kit.prices(1, **prices)
+    spans = fleet.ranges(fleet.initial_state(), kit.clock().period(0))
+    bids = bidder.bids(spans, np.array([[-1.0, -1.0, action]]), known)
+    orders, chosen = bidder.orders(bids, bids.limit_price_eur_per_kwh, known, np.ones(1, dtype=bool))
+    names = {0: "firm"}
+    for side in ("up", "down"):
+        names |= {rows_of(bidder, kind, side): f"{kind} {side}" for kind in ("pv", "battery")}
+    found = {names[row]: kwh for row, kwh in zip(chosen.tolist(), orders.quantity_kwh.tolist(), strict=True)}
+    return {name: pytest.approx(kwh) for name, kwh in found.items()}
+
+
+def test_own_need_comes_before_the_market(kit: Any) -> None:
+    # A deficit of 2: the battery could give 5, and offers 3.
+    assert offered(kit, 2.0, 0.0, 0.0) == {"firm": 2.0, "battery up": 5.0, "battery down": 3.0}
+    # A deficit that it can only just cover: it offers nothing.
+    assert offered(kit, 5.0, 0.0, 0.0) == {"firm": 5.0, "battery up": 5.0}
+    # A surplus of 4: the battery could take 5, and asks for 1. Curtailing does not count.
+    assert offered(kit, 1.0, 5.0, 0.0) == {"firm": 4.0, "battery up": 1.0, "battery down": 5.0}
+    # Where feeding in costs money it does: 5 of the battery and 5 of the PV against 4.
+    costly = offered(kit, 1.0, 5.0, 0.0, feed_in=-0.05)
+    assert costly == {"firm": 4.0, "pv up": 3.0, "battery up": 3.0, "battery down": 5.0}
+
+
+def test_a_dear_battery_covers_no_deficit(kit: Any) -> None:
+    """Its energy is worth as much as the utility asks: all of it is for trade, at that price."""
+    assert offered(kit, 2.0, 0.0, 1.0) == {"firm": 2.0, "battery up": 5.0, "battery down": 5.0}

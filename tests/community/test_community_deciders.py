@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim.community.build import build_community
-from cosim.community.community import Community
 from cosim.core.arrays import FloatArray
-from cosim.core.streams import Streams
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Transition
 from cosim.policies.registry import REGISTRY
 from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
 
 Build = Callable[..., Scenario]
 
@@ -56,20 +54,13 @@ def own_policies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY, "load", lambda name: own.get(name) or find(name))
 
 
-def built(scenario: Scenario) -> Community:
-    return build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))
+def built(scenario: Scenario) -> Simulation:
+    return Simulation(scenario)
 
 
-def step(community: Community, index: int) -> Any:
-    community.observe(index)
-    community.decide()
-    community.trade()
-    community.plan()
-    community.solve()
-    community.commit()
-    community.settle()
-    community.learn()
-    return community.turn
+def step(simulation: Simulation) -> Any:
+    simulation.step()
+    return simulation.communities[0].turn
 
 
 def two_policies(five: Build, kind: str) -> Scenario:
@@ -82,50 +73,54 @@ def two_policies(five: Build, kind: str) -> Scenario:
 
 @pytest.mark.usefixtures("own_policies")
 def test_a_learner_learns_what_came_of_what_it_did(five: Build) -> None:
-    community = built(two_policies(five, "own:Pupil"))
-    (pupil,) = (group.policy for group in community.deciders.groups if group.label == "own")
+    simulation = built(two_policies(five, "own:Pupil"))
+    (pupil,) = (group.policy for group in simulation.communities[0].deciders.groups if group.label == "own")
     assert isinstance(pupil, Pupil)
+    simulation.communities[0].deciders.overrides[1] = lambda observation, rule: {"bid_margin": 0.25}
     savings = []
     for index in range(4):
-        turn = step(community, index)
+        turn = step(simulation)
         savings.append((turn.shadow_bill.total_eur - turn.bill.total_eur)[:3])
         assert len(pupil.transitions) == index, "it learns once it knows what comes next"
-    community.deciders.finish()
-    assert len(pupil.transitions) == 4
+    simulation.finish()
+    assert len(pupil.transitions) == 3, "what follows the last period was never observed"
     for index, transition in enumerate(pupil.transitions):
         assert transition.inputs is pupil.inputs[index]
-        assert (transition.action == pupil.actions[index]).all()
+        assert (transition.action[[0, 2]] == pupil.actions[index][[0, 2]]).all()
+        assert transition.action[1, 0] == 0.25
+        assert transition.own.tolist() == [True, False, True], "nothing is learnt from what others decided"
         assert transition.reward == pytest.approx(savings[index])
-        assert not transition.terminated.any()
-        assert transition.truncated.all() == (index == 3)
-        if index < 3:
-            assert transition.next_inputs is pupil.inputs[index + 1]
+        assert not transition.terminated.any() and not transition.truncated.any()
+        next_inputs = pupil.inputs[index + 1]
+        assert (transition.next_inputs.observation == next_inputs.observation).all()
+        assert (transition.next_inputs.mean_field == next_inputs.mean_field).all()
 
 
 @pytest.mark.usefixtures("own_policies")
 def test_a_policy_gets_its_own_rows_and_fields(five: Build) -> None:
     scenario = two_policies(five, "own:Pupil")
-    community = built(scenario)
-    turn = step(community, 10)
-    groups = {group.label: group for group in community.deciders.groups}
+    simulation = built(scenario)
+    turns = [step(simulation) for _ in range(11)]
+    turn = turns[-1]
+    groups = {group.label: group for group in simulation.communities[0].deciders.groups}
     own, other = groups["own"], groups["default"]
     assert own.rows.tolist() == [0, 1, 2] and other.rows.tolist() == [3, 4]
     assert [field.name for field in other.spec.action] == ["bid_margin", "ask_margin"]
     assert not any(field.name.startswith(("pv.", "battery.", "ev.")) for field in other.spec.observation)
-    inputs = own.policy.inputs[0]  # type: ignore[attr-defined]  # a Pupil
+    inputs = own.policy.inputs[10]  # type: ignore[attr-defined]  # a Pupil
     assert inputs.everybody is None
     seen = turn.knowledge.observation[:3]
-    names = [field.name for field in community.observer.fields]
+    names = [field.name for field in simulation.communities[0].observer.fields]
     for column, field in enumerate(own.spec.observation):
         assert (inputs.observation[:, column] == seen[:, names.index(field.name)]).all()
     assert (inputs.mean_field == turn.knowledge.mean_field).all()
     # A device that a prosumer lacks is masked, and what was decided for it is not used.
     columns = [field.name for field in own.spec.action]
-    actions = [field.name for field in community.bidder.fields]
+    actions = [field.name for field in simulation.communities[0].bidder.fields]
     for column, name in enumerate(columns):
         kind = name.partition(".")[0]
         if kind in ("battery", "ev"):
-            owners = np.isin(own.rows, community.fleet.kinds[kind].prosumer)
+            owners = np.isin(own.rows, simulation.communities[0].fleet.kinds[kind].prosumer)
             assert (inputs.action_mask[:, column] == owners).all() and 0 < owners.sum() < 3
             assert (turn.action[:3][~owners, actions.index(name)] == 0.0).all()
             capacity = inputs.parameters[f"{kind}.capacity_kwh"]
@@ -136,9 +131,9 @@ def test_a_policy_gets_its_own_rows_and_fields(five: Build) -> None:
 
 @pytest.mark.usefixtures("own_policies")
 def test_only_who_declares_it_sees_everybody(five: Build) -> None:
-    community = built(two_policies(five, "own:Nosy"))
-    first, second = step(community, 0), step(community, 1)
-    (nosy,) = (group.policy for group in community.deciders.groups if group.label == "own")
+    simulation = built(two_policies(five, "own:Nosy"))
+    first, second = step(simulation), step(simulation)
+    (nosy,) = (group.policy for group in simulation.communities[0].deciders.groups if group.label == "own")
     assert isinstance(nosy, Nosy)
     everybody = nosy.inputs[1].everybody
     assert everybody is not None and everybody.rows.tolist() == [0, 1, 2]
@@ -150,9 +145,9 @@ def test_only_who_declares_it_sees_everybody(five: Build) -> None:
 def test_who_does_not_trade_stays_out_of_the_market(five: Build) -> None:
     group = five().model_dump(mode="json")["groups"][0]
     groups = [group | {"name": "out", "count": 3, "policy": "out"}, group | {"name": "within", "count": 2}]
-    community = built(five(groups=groups, policies={"out": "utility-only", "default": "self-consumption"}))
-    for index in range(24):
-        turn = step(community, index)
+    simulation = built(five(groups=groups, policies={"out": "utility-only", "default": "self-consumption"}))
+    for _ in range(24):
+        turn = step(simulation)
         assert (turn.traded.orders.owner >= 3).all()
         assert not turn.dispatch.bought_kwh[:3].any() and not turn.dispatch.sold_kwh[:3].any()
         # They do what their shadows do.
@@ -164,12 +159,12 @@ def test_single_prosumers_may_have_policies_of_their_own(five: Build) -> None:
         policies={"default": "self-consumption", "timid": {"kind": "zero-intelligence"}},
         prosumers={"homes-001": {"policy": "timid"}},
     )
-    community = built(scenario)
-    assert {group.label: group.rows.tolist() for group in community.deciders.groups} == {
+    simulation = built(scenario)
+    assert {group.label: group.rows.tolist() for group in simulation.communities[0].deciders.groups} == {
         "default": [0, 2, 3, 4],
         "timid": [1],
     }
-    turn = step(community, 12)
+    turn = step(simulation)
     assert (turn.action[[0, 2, 3, 4], :2] == -1.0).all() and (turn.action[1, :2] != -1.0).all()
 
 
@@ -192,8 +187,7 @@ def too_much(observation: Mapping[str, float], rule: Mapping[str, float]) -> Map
 def test_a_mistake_in_a_decision_of_its_own_names_the_prosumer(
     five: Build, decide: Any, message: str
 ) -> None:
-    community = built(five())
-    community.deciders.overrides[2] = decide
-    community.observe(0)
+    simulation = built(five())
+    simulation.communities[0].deciders.overrides[2] = decide
     with pytest.raises(PolicyError, match=f"period 0: prosumer 'homes-002', deciding itself, .*{message}"):
-        community.decide()
+        simulation.step()

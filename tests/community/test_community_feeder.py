@@ -10,33 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim.community.build import build_community
-from cosim.community.community import Community
+from cosim.community.community import Community, Turn
 from cosim.community.feeder import Passive
-from cosim.core.streams import Streams
 from cosim.errors import AuditError
 from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
 
 
-def community_of(scenario: Scenario) -> Community:
-    return build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))
+def simulated(scenario: Scenario) -> tuple[Simulation, Community]:
+    simulation = Simulation(scenario)
+    return simulation, simulation.communities[0]
 
 
-def step(community: Community, index: int) -> Any:
-    community.observe(index)
-    community.decide()
-    community.trade()
-    community.plan()
-    community.solve()
-    community.commit()
-    community.settle()
-    community.learn()
-    return community.turn
+def after(simulation: Simulation, periods: int) -> Turn:
+    for _ in range(periods):
+        simulation.step()
+    return simulation.communities[0].turn
 
 
 def test_power_at_the_buses(five: Callable[..., Scenario]) -> None:
-    community = community_of(five())
-    turn = step(community, 12)
+    simulation, community = simulated(five())
+    turn = after(simulation, 13)
     (snapshot,) = turn.snapshots
     names = list(community.feeder.grid.buses.name)
     net = turn.dispatch.net_kwh  # an hour: kWh are kW
@@ -51,8 +45,8 @@ def test_power_at_the_buses(five: Callable[..., Scenario]) -> None:
 
 def test_several_prosumers_share_a_bus(five: Callable[..., Scenario]) -> None:
     group = five().model_dump(mode="json")["groups"][0] | {"place": {"buses": ["Bus R11", "Bus R15"]}}
-    community = community_of(five(groups=[group]))
-    turn = step(community, 12)
+    simulation, community = simulated(five(groups=[group]))
+    turn = after(simulation, 13)
     names = list(community.feeder.grid.buses.name)
     p_kw = turn.snapshots[0].p_kw
     assert p_kw[names.index("Bus R11")] == pytest.approx(turn.dispatch.net_kwh[[0, 2, 4]].sum())
@@ -66,24 +60,24 @@ def test_passive_customers_draw_what_they_do_at_that_moment(
     five: Callable[..., Scenario], kit: Any, minutes: int | None, index: int, expected: list[float]
 ) -> None:
     """A load whose power is the number of the tick [kW], on the finer of the two clocks."""
-    community = community_of(five(network={"step": minutes}))
+    simulation, community = simulated(five(network={"step": minutes}))
     series = kit.series(np.arange(48.0)[:, None])
     own = Passive(np.array([3]), series, kit.series([[0.0]]), 1.0)
     community.feeder.site = replace(community.feeder.site, passive=(own,))
-    assert [snapshot.passive_kw for snapshot in step(community, index).snapshots] == expected
+    assert [snapshot.passive_kw for snapshot in after(simulation, index + 1).snapshots] == expected
 
 
 def test_generation_counts_negative(five: Callable[..., Scenario], kit: Any) -> None:
-    community = community_of(five())
+    simulation, community = simulated(five())
     plant = Passive(np.array([3]), kit.series([[7.0]]), kit.series([[0.0]]), -1.0)
     community.feeder.site = replace(community.feeder.site, passive=(plant,))
-    (snapshot,) = step(community, 0).snapshots
+    (snapshot,) = after(simulation, 1).snapshots
     assert snapshot.passive_kw == -7.0
     assert snapshot.flow.slack_kw == pytest.approx(snapshot.p_kw.sum() + snapshot.flow.losses_kw, abs=1e-5)
 
 
 def test_energy_that_goes_missing_in_the_grid_is_a_breach(five: Callable[..., Scenario]) -> None:
-    community = community_of(five())
+    simulation, community = simulated(five())
     solve = community.feeder._power_flow.solve
 
     class Leaky:
@@ -93,13 +87,12 @@ def test_energy_that_goes_missing_in_the_grid_is_a_breach(five: Callable[..., Sc
 
     community.feeder._power_flow = Leaky()  # type: ignore[assignment]  # a solver that is wrong
     with pytest.raises(AuditError, match="power flow 0: the grid above delivers"):
-        step(community, 0)
+        after(simulation, 1)
 
 
 def test_a_flow_that_does_not_converge_is_told(five: Callable[..., Scenario]) -> None:
     """A load far beyond what the line carries: a status of its own, no values."""
-    scenario = five()
-    community = community_of(scenario)
+    _, community = simulated(five())
     net = np.zeros(5)
     net[4] = 1e6
     community.observe(0)
