@@ -147,9 +147,10 @@ class _Rooms:
 
 def _places_of(data: dict[str, Any], source: Source) -> list[Problem]:
     """Buses that a document with other mistakes names and its grid does not have."""
-    settings = data.get("network") or {}
-    try:
-        config = NetworkConfig.model_validate(settings)
+    settings = data.get("network")
+    known = settings if isinstance(settings, dict) else {}
+    try:  # which grid it is, whatever else is wrong with the section
+        config = NetworkConfig.model_validate({key: known[key] for key in ("source", "name") if key in known})
     except ValidationError:
         return []
     folder = source.document.file.parent if source.document.file else Path()
