@@ -125,9 +125,7 @@ def run(
 ) -> None:
     """Simulate a scenario and write its output folder."""
     with _reported():
-        from cosim.scenario.load import load
-
-        loaded = load(scenario, _overrides(set_), seed=seed, days=days)
+        loaded = _loaded(scenario, _overrides(set_), seed, days)
         outcome = _simulated(loaded, output, show=not (quiet or json_))
         if json_:
             _print_json(
@@ -330,6 +328,19 @@ def _overrides(set_: list[str] | None) -> list[tuple[str, Any]]:
     if problems:
         raise ScenarioError(problems)
     return found
+
+
+def _loaded(file: Path, overrides: list[tuple[str, Any]], seed: int | None, days: float | None) -> Loaded:
+    """A scenario; if it is wrong, with the mistakes that only a room can find among the others."""
+    from cosim.scenario.load import load
+
+    try:
+        return load(file, overrides, seed=seed, days=days)
+    except InputError:
+        from cosim.scenario.check import check as check_scenario
+
+        check_scenario(file, overrides, seed=seed, days=days)
+        raise
 
 
 def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
