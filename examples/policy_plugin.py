@@ -44,7 +44,7 @@ class PriceFollower(Policy):
         ceiling = inputs.observation[:, spec.observation_index("bid_ceiling")]
         floor = inputs.observation[:, spec.observation_index("ask_floor")]
         band = np.maximum(ceiling - floor, 1e-6)
-        noise = self.rng.normal(0.0, self.config.jitter, size=(self.n, 2))  # always one row a prosumer
+        noise = self.draw("noise").normal(0.0, self.config.jitter, (self.n, 2))  # always one row a prosumer
         noise *= explore
         shares = np.column_stack([(ceiling - (last + step)) / band, ((last - step) - floor) / band]) + noise
         action = inputs.rule_action.copy()

@@ -116,6 +116,10 @@ class Community:
         knowledge = Knowledge(observation, self.memory.mean_field(period))
         self.turn = Turn(period, prices, ranges, knowledge)
 
+    def learn(self) -> None:
+        """Let the policies learn from the period before, now that they know what came of it."""
+        self.deciders.learn(self.turn.knowledge)
+
     def decide(self) -> None:
         """Ask the policies."""
         turn = self.turn
@@ -165,7 +169,7 @@ class Community:
         turn.bill = self.tariffs.bill(turn.period.index, turn.dispatch)
         turn.shadow_bill = self.tariffs.bill(turn.period.index, turn.shadow)
 
-    def learn(self) -> None:
+    def publish(self) -> None:
         """Publish what is public, and reward what was decided."""
         turn = self.turn
         self.memory.remember(turn.period, turn.traded.clearing.public)

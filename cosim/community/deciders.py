@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from cosim.errors import CosimError, PolicyError
 from cosim.policies.adapter import Decide, decide_rows
 from cosim.policies.contract import Everybody, Policy, PolicyInputs, Spec, Transition
 from cosim.policies.rules.baseline import baseline_action
-from cosim.policies.validation import checked_act, checked_action, checked_learn
+from cosim.policies.validation import checked_act, checked_action, checked_finish, checked_learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class PolicyGroup:
     observation_columns: IntArray
     action_columns: IntArray
     mask: BoolArray
-    """Shape (g, A): False where a prosumer lacks the device."""
+    """Shape (g, A): False where a prosumer lacks the device; read only."""
     parameters: Mapping[str, FloatArray]
+    """Of the devices, shape (g,) each; read only."""
 
     @property
     def title(self) -> str:
@@ -57,7 +59,10 @@ class _Pending:
     """Period."""
     inputs: PolicyInputs
     action: FloatArray
-    reward: FloatArray = field(default_factory=lambda: np.zeros(0))
+    own: BoolArray
+    """False where somebody else decided."""
+    reward: FloatArray = field(init=False)
+    """Told when the period is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Fields:
     period_hours: float
 
 
+Frozen = TypeVar("Frozen", FloatArray, BoolArray, IntArray)
 MakePolicy = Callable[[Spec, int], Policy]
 
 
@@ -92,12 +98,12 @@ def group_of(label: str, rows: IntArray, fields: Fields, make: MakePolicy) -> Po
     return PolicyGroup(
         label=label,
         policy=make(spec, len(rows)),
-        rows=rows,
+        rows=_frozen(rows),
         spec=spec,
         observation_columns=observed,
         action_columns=acting,
-        mask=fields.has_action[np.ix_(rows, acting)],
-        parameters={name: values[rows] for name, values in fields.parameters.items()},
+        mask=_frozen(fields.has_action[np.ix_(rows, acting)]),
+        parameters={name: _frozen(values[rows]) for name, values in fields.parameters.items()},
     )
 
 
@@ -115,9 +121,17 @@ class Deciders:
         self._names = tuple(names)
         self.overrides: dict[int, Decide] = {}
         """Prosumer -> who decides in the policy's place."""
+        self.explore = True
+        """False asks learners for their best actions without exploration."""
+        self.metrics: dict[str, dict[str, float]] = {}
+        """What the last update of each policy returned, by label; nothing before the first."""
+        self.updated: dict[str, int] = {}
+        """The period that each of them is of."""
         self._shape = (len(names), actions)
         self._last_action = np.zeros(self._shape)
         self._pending: dict[str, _Pending] = {}
+        self._known: tuple[Knowledge | None, dict[str, PolicyInputs]] = (None, {})
+        self._step = 0
         self.trading = np.zeros(len(names), dtype=bool)
         for group in groups:
             self.trading[group.rows] = group.policy.trades
@@ -127,22 +141,43 @@ class Deciders:
         """Whether anybody quotes anew after a round."""
         return any(group.policy.requotes for group in self.groups)
 
+    def learn(self, knowledge: Knowledge) -> None:
+        """Let the learners learn from the period before, now that they know what came of it.
+
+        Raises:
+            PolicyError: if a policy cannot learn, or its metrics are no finite numbers.
+        """
+        for group in self.groups:
+            pending = self._pending.pop(group.label, None)
+            if pending is not None:
+                goes_on = np.zeros(len(group.rows), dtype=bool)
+                transition = Transition(
+                    inputs=pending.inputs,
+                    action=pending.action,
+                    reward=pending.reward,
+                    next_inputs=self._inputs(group, knowledge),
+                    terminated=goes_on,
+                    truncated=goes_on,
+                    own=pending.own,
+                )
+                metrics = checked_learn(group.policy, transition, group.title, pending.step)
+                self._note(group, metrics, pending.step)
+
     def decide(self, knowledge: Knowledge, step: int) -> FloatArray:
         """Everybody's action, shape (n, A); 0 where a prosumer lacks the device.
 
-        A learner first learns from its last period, now that it knows what came of it.
-
         Raises:
-            PolicyError: if a policy returns what the contract does not allow, or cannot learn.
+            PolicyError: if a policy returns what the contract does not allow.
         """
+        self._step = step
         action = np.zeros(self._shape)
         for group in self.groups:
             inputs = self._inputs(group, knowledge)
-            self._learn(group, inputs, last=False)
-            chosen = checked_act(group.policy, inputs, True, group.title, step)
+            chosen = checked_act(group.policy, inputs, self.explore, group.title, step)
             chosen = self._overridden(group, inputs, chosen, step)
             if group.policy.learns:
-                self._pending[group.label] = _Pending(step, inputs, chosen)
+                own = _frozen(~np.isin(group.rows, list(self.overrides)))
+                self._pending[group.label] = _Pending(step, inputs, chosen, own)
             action[np.ix_(group.rows, group.action_columns)] = np.where(group.mask, chosen, 0.0)
         self._last_action = action
         return action
@@ -154,32 +189,35 @@ class Deciders:
                 self._pending[group.label].reward = reward_eur[group.rows]
 
     def finish(self) -> None:
-        """Let the learners learn from the last period; nothing comes after it in this record.
+        """The run is over. Nothing is learnt from the last period: what would follow it was never observed.
 
         Raises:
-            PolicyError: as `decide`.
+            PolicyError: as `learn`.
         """
+        self._pending.clear()
         for group in self.groups:
-            if group.label in self._pending:
-                self._learn(group, self._pending[group.label].inputs, last=True)
+            self._note(group, checked_finish(group.policy, group.title, self._step), self._step)
 
-    def _learn(self, group: PolicyGroup, now: PolicyInputs, *, last: bool) -> None:
-        pending = self._pending.pop(group.label, None)
-        if pending is None:
-            return
-        truncated = np.full(len(group.rows), last)
-        transition = Transition(
-            pending.inputs, pending.action, pending.reward, now, np.zeros_like(truncated), truncated
-        )
-        checked_learn(group.policy, transition, group.title, pending.step)
+    def _note(self, group: PolicyGroup, metrics: dict[str, float], step: int) -> None:
+        if metrics:
+            self.metrics[group.label], self.updated[group.label] = metrics, step
 
     def _inputs(self, group: PolicyGroup, knowledge: Knowledge) -> PolicyInputs:
-        """What one policy gets: its own prosumers' rows and the public information."""
-        observation = knowledge.observation[np.ix_(group.rows, group.observation_columns)]
+        """What one policy gets, made once a period: it learns and decides from the same object."""
+        if self._known[0] is not knowledge:
+            self._known = (knowledge, {})
+        made = self._known[1]
+        if group.label not in made:
+            made[group.label] = self._inputs_from(group, knowledge)
+        return made[group.label]
+
+    def _inputs_from(self, group: PolicyGroup, knowledge: Knowledge) -> PolicyInputs:
+        """Its own prosumers' rows and the public information, read only."""
+        observation = _frozen(knowledge.observation[np.ix_(group.rows, group.observation_columns)])
         mean_field = np.broadcast_to(knowledge.mean_field, (len(group.rows), len(knowledge.mean_field)))
-        rule = baseline_action(group.spec, observation, group.parameters)
+        rule = _frozen(baseline_action(group.spec, observation, group.parameters))
         everybody = (
-            Everybody(knowledge.observation, self._last_action, group.rows)
+            Everybody(_frozen(knowledge.observation.view()), _frozen(self._last_action.view()), group.rows)
             if "everybody" in group.policy.needs
             else None
         )
@@ -208,6 +246,12 @@ class Deciders:
             raise PolicyError(f"period {step}: {title} raised {type(error).__name__}: {error}") from error
         action: FloatArray = checked_action(answer, group.spec, 1, title, step)[0]
         return action
+
+
+def _frozen(array: Frozen) -> Frozen:
+    """The same array, read only from now on."""
+    array.setflags(write=False)
+    return array
 
 
 def _rows(inputs: PolicyInputs, rows: IntArray) -> PolicyInputs:

@@ -22,6 +22,7 @@ from cosim.policies.rules.baseline import baseline_action
 from cosim.policies.validation import (
     checked_act,
     checked_action,
+    checked_finish,
     checked_learn,
     checked_margins,
     checked_requote,
@@ -46,6 +47,7 @@ __all__ = [
     "check_policy",
     "checked_act",
     "checked_action",
+    "checked_finish",
     "checked_learn",
     "checked_margins",
     "checked_requote",

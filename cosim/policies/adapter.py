@@ -103,7 +103,7 @@ class SingleAgentPolicy(Policy):
         return decide_rows([agent.decide for agent in agents], self.spec, inputs)
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator and own attributes of every agent."""
+        """The generators and own attributes of every agent."""
         own = {key: deepcopy(value) for key, value in vars(self).items() if key not in self._framework}
         return {**super().state_dict(), "own": own, "agents": [agent.state_dict() for agent in self._agents]}
 

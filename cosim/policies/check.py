@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from cosim.core.arrays import FloatArray
+from cosim.core.records import Field
 from cosim.errors import CosimError, PolicyError
 from cosim.policies.contract import NEEDS, Policy, PolicyInputs, RoundView, Spec, Transition
 from cosim.policies.registry import create, load
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec, sample_view, with_everybody
-from cosim.policies.validation import checked_action, checked_learn, checked_margins
+from cosim.policies.validation import checked_action, checked_finish, checked_learn, checked_margins
 
 PERIODS = 6
 """Periods of each trial."""
@@ -134,7 +135,30 @@ def _shapes(trial: _Trial, n: int) -> Iterator[str]:
 def _same_seed(trial: _Trial, n: int) -> Iterator[str]:
     first, second = (_run(trial.make(n), trial) for _ in range(2))
     if not np.array_equal(first, second):
-        yield "the same seed gives other actions: draw random numbers from self.rng alone"
+        yield "the same seed gives other actions: draw random numbers from self.draw(NAME) alone"
+
+
+def _draws(trial: _Trial, n: int) -> Iterator[str]:
+    """Another's device widens the action of all; what the others draw must stay. Learners are not tried: how
+    many weights they start from depends on the width."""
+    policy = trial.make(n)
+    if policy.learns or "everybody" in policy.needs:
+        return
+    place = sum("." not in item.name for item in trial.spec.action)  # devices come after the margins
+    spare = Field("spare.value", "1", -1.0, 1.0, "A device that the last prosumer alone owns.")
+    action = (*trial.spec.action[:place], spare, *trial.spec.action[place:])
+    wide = replace(trial, spec=replace(trial.spec, action=action))
+
+    def widened(inputs: PolicyInputs, _: np.random.Generator, spec: Spec) -> PolicyInputs:
+        owned = np.insert(inputs.action_mask, place, np.arange(n) == n - 1, axis=1)
+        return replace(
+            inputs, rule_action=np.insert(inputs.rule_action, place, 0.0, axis=1), action_mask=owned
+        )
+
+    first = _run(policy, trial)
+    second = np.delete(_run(wide.make(n), trial, widened), place, axis=2)
+    if not np.array_equal(first[:, :-1], second[:, :-1]):
+        yield "actions depend on which devices others own: draw each field from its own self.draw(NAME)"
 
 
 def _state_round_trip(trial: _Trial, n: int) -> Iterator[str]:
@@ -186,8 +210,10 @@ def _learning(trial: _Trial, n: int) -> Iterator[str]:
     for step, (inputs, following) in enumerate(pairwise(known)):
         reward, last = rng.normal(size=n), np.full(n, following is known[-1])
         ends = np.zeros(n, dtype=bool)
-        transition = Transition(inputs, policy.act(inputs), reward, following, ends, last)
+        own = np.arange(n) != step  # now and then somebody decides itself
+        transition = Transition(inputs, policy.act(inputs), reward, following, ends, last, own)
         checked_learn(policy, transition, f"n={n}", step)
+    checked_finish(policy, f"n={n}", len(known) - 1)
     checked_action(policy.act(known[0]), trial.spec, n, "act after learn", len(known))
     policy.load_weights(policy.weights())
     yield from ()  # what is wrong was raised
@@ -209,6 +235,7 @@ def _requoting(trial: _Trial, n: int) -> Iterator[str]:
 CHECKS: dict[str, Callable[[_Trial, int], Iterator[str]]] = {
     "shapes": _shapes,
     "same seed": _same_seed,
+    "draws": _draws,
     "state": _state_round_trip,
     "privacy": _privacy,
     "mask": _masked,

@@ -14,6 +14,8 @@ from functools import cached_property
 from math import isnan
 from typing import Any, ClassVar
 
+import numpy as np
+
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.records import BUY, SELL, Field, PublicInformation
@@ -109,7 +111,7 @@ class Everybody:
 
 @dataclass(frozen=True, slots=True)
 class PolicyInputs:
-    """What a policy decides from in one period. Read only; everything is finite."""
+    """What a policy decides from in one period. Arrays are read only; everything is finite."""
 
     observation: FloatArray
     """Own fields, shape (n, O)."""
@@ -131,18 +133,25 @@ class PolicyInputs:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One period as a learner sees it: what it knew, did and got, and what it knows next."""
+    """One period as a learner sees it: what it knew, did and got, and what it knows next.
+
+    There is none without the observation that follows: nothing is learnt from the last period of a run.
+    """
 
     inputs: PolicyInputs
     action: FloatArray
-    """As `act` returned it, shape (n, A)."""
+    """What was done, shape (n, A): where `own`, as `act` returned it."""
     reward: FloatArray
     """Saving against the same needs met with the utility alone [EUR], shape (n,)."""
     next_inputs: PolicyInputs
     terminated: BoolArray
     """Nothing of value comes after (do not bootstrap), shape (n,)."""
     truncated: BoolArray
-    """The record ends here but life goes on (bootstrap), shape (n,)."""
+    """The record ends here but life goes on (bootstrap from `next_inputs`, which was really observed), shape
+    (n,). The end of a run gives none: see `Policy.finish`."""
+    own: BoolArray
+    """False where somebody else decided in the policy's place, shape (n,): `action` is then not the policy's,
+    and nothing about its decisions can be learnt from that row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +211,22 @@ class NoParameters(Parameters):
 class Policy(ABC):
     """Decides for n prosumers at once. The same class serves rules and learners.
 
-    A subclass sets `name` and `summary`, states what it does in the flags, and implements `act`. It draws
-    random numbers from `self.rng` alone, and always for every row (`self.rng.random((n, k))`), so that no
-    prosumer's draw depends on another prosumer's data. `cosim.policies.check_policy` holds it to all this.
+    A subclass sets `name` and `summary`, states what it does in the flags, and implements `act`.
+
+    It draws random numbers for its prosumers from `self.draw(NAME)`, one generator a field, and always for
+    every row, as often in every period: `self.draw("bid_margin").random(self.n)`. What is drawn for a
+    prosumer then depends on the seed, the label, the field's name, how often it was drawn before, the
+    prosumer's row and n; on nobody's data, and not on who owns which devices. What remains: one prosumer more
+    under the same label changes n, and so what the others draw.
+
+    `cosim.policies.check_policy` holds it to all this.
 
     Args:
         spec: Fields of its inputs and actions.
         n: Prosumers that it decides for; may be 0.
         config: An instance of its `Config`; None takes the defaults.
         seed: Seed of the run.
-        label: Tells apart policies of one run; the generator comes from seed and label.
+        label: Tells apart policies of one run; the generators come from seed and label.
     """
 
     name: ClassVar[str] = ""
@@ -238,7 +253,20 @@ class Policy(ABC):
         self.config = self.Config() if config is None else config
         self.seed = seed
         self.label = label or self.name
-        self.rng = Streams(seed).generator("policy", self.label)
+        self._streams = Streams(seed).within("policy", self.label)
+        self._generators: dict[str, np.random.Generator] = {}
+        self.rng = self.draw("")
+        """For what belongs to no field, for example the order in which a learner takes its samples."""
+
+    def draw(self, name: str) -> np.random.Generator:
+        """The generator of a field, or of any other purpose: the same object whenever it is asked for.
+
+        Its draws depend on the seed, the label and the name alone, whatever others draw. It is part of the
+        state that is saved.
+        """
+        if name not in self._generators:
+            self._generators[name] = self._streams.generator(name)
+        return self._generators[name]
 
     @abstractmethod
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
@@ -262,10 +290,20 @@ class Policy(ABC):
         return None
 
     def learn(self, transition: Transition) -> dict[str, float]:
-        """Take in one period; update when the policy sees fit.
+        """Take in one period; update when the policy sees fit. Called once the next period is observed.
 
         Returns:
             Metrics of an update, finite; empty without one.
+        """
+        return {}
+
+    def finish(self) -> dict[str, float]:
+        """The run is over: a last update from what was collected, to bootstrap from the last `next_inputs`.
+
+        Called once, after the last period, of which there is no transition: nothing was observed after it.
+
+        Returns:
+            As `learn`.
         """
         return {}
 
@@ -275,7 +313,8 @@ class Policy(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on as if nothing had happened: a copy, of plain types and arrays."""
-        return {"policy": self.name, "n": self.n, "generator": deepcopy(self.rng.bit_generator.state)}
+        generators = {name: deepcopy(own.bit_generator.state) for name, own in self._generators.items()}
+        return {"policy": self.name, "n": self.n, "generators": generators}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict` of the same policy, spec and n.
@@ -286,7 +325,11 @@ class Policy(ABC):
         for key, own in (("policy", self.name), ("n", self.n)):
             if state.get(key) != own:
                 raise PolicyError(f"state of {key} {state.get(key)!r} cannot be loaded into {key} {own!r}")
-        self.rng.bit_generator.state = deepcopy(state["generator"])
+        if "generators" not in state:
+            raise PolicyError(f"state of policy {self.name!r} lacks generators")
+        for name in {*self._generators, *state["generators"]}:
+            fresh = self._streams.generator(name).bit_generator.state  # not drawn from when it was saved
+            self.draw(name).bit_generator.state = deepcopy(state["generators"].get(name, fresh))
 
     def weights(self) -> dict[str, FloatArray]:
         """What carries over to another scenario; empty where nothing is learnt."""

@@ -3,6 +3,7 @@ all is well, and precise when it is not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import SupportsFloat
 
@@ -86,9 +87,22 @@ def checked_learn(policy: Policy, transition: Transition, label: str, step: int)
     Raises:
         PolicyError: naming label and step, if it raises, or if a metric is not a finite number.
     """
-    where = f"period {step}: {label}, learning,"
+    return _metrics(lambda: policy.learn(transition), f"period {step}: {label}, learning,")
+
+
+def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
+    """Let the policy finish after period `step` and check its metrics, as `checked_learn`.
+
+    Raises:
+        PolicyError: naming label and step.
+    """
+    return _metrics(policy.finish, f"period {step}: {label}, finishing,")
+
+
+def _metrics(update: Callable[[], object], where: str) -> dict[str, float]:
+    """What an update returned, as finite numbers by name."""
     try:
-        metrics: object = policy.learn(transition)
+        metrics = update()
     except CosimError:
         raise
     except Exception as error:

@@ -18,7 +18,7 @@ from cosim.core.streams import Streams
 from cosim.errors import Problem, UnknownNameError
 from cosim.scenario.schema import Scenario
 
-PHASES = ("observe", "decide", "trade", "plan", "network", "commit", "settle", "learn")
+PHASES = ("observe", "learn", "decide", "trade", "plan", "network", "commit", "settle", "publish")
 """Phases of a period whose seconds are counted; the run adds `setup` and `record`."""
 
 
@@ -78,6 +78,9 @@ class Simulation(mesa.Model):
         with self._phase("observe"):
             for community in self.communities:
                 community.observe(self.index)
+        with self._phase("learn"):
+            for community in self.communities:
+                community.learn()
         with self._phase("decide"):
             for community in self.communities:
                 community.decide()
@@ -94,13 +97,13 @@ class Simulation(mesa.Model):
         with self._phase("settle"):
             for community in self.communities:
                 community.settle()
-        with self._phase("learn"):
+        with self._phase("publish"):
             for community in self.communities:
-                community.learn()
+                community.publish()
         self.index += 1
 
     def finish(self) -> None:
-        """After the last period: learners learn from it, episodes of violations end."""
+        """After the last period: learners make a last update from what they know."""
         for community in self.communities:
             community.deciders.finish()
 

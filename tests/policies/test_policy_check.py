@@ -76,6 +76,29 @@ class DrawingByNeed(Good):
         return action
 
 
+class DrawingABlock(Good):
+    """Draws everybody's actions at once, as wide as the union of all devices."""
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        return self.rng.uniform(-1.0, 1.0, inputs.rule_action.shape)
+
+
+class DrawingInOneRow(Good):
+    """Draws field by field, but from one generator: a field more moves those after it."""
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        columns = [self.rng.uniform(-1.0, 1.0, self.n) for _ in self.spec.action]
+        return np.column_stack(columns)
+
+
+class DrawingByField(Good):
+    """As it should be."""
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        columns = [self.draw(item.name).uniform(-1.0, 1.0, self.n) for item in self.spec.action]
+        return np.column_stack(columns)
+
+
 class Forgetful(Good):
     """Its state lacks what it counts."""
 
@@ -161,6 +184,13 @@ class DivergingLearner(Good):
         return {"loss": float("inf")}
 
 
+class BadEnding(Good):
+    learns = True
+
+    def finish(self) -> dict[str, float]:
+        raise RuntimeError("nothing collected")
+
+
 class SilentLearner(Good):
     def learn(self, transition: Transition) -> dict[str, float]:
         return None  # type: ignore[return-value] # that is the mistake
@@ -189,7 +219,9 @@ class WideQuotes(Good):
         (DrawingByNeed, "privacy", "depends on others"),
         (Forgetful, "state", "after load_state_dict differ"),
         (Aliasing, "state", "no copy"),
-        (Global, "same seed", "self.rng alone"),
+        (Global, "same seed", "self.draw(NAME) alone"),
+        (DrawingABlock, "draws", "which devices others own"),
+        (DrawingInOneRow, "draws", "which devices others own"),
         (Loud, "shapes", "outside [-1, 1]"),
         (NotFinite, "shapes", "not a finite number"),
         (Single, "shapes", "float32, not float64"),
@@ -199,6 +231,7 @@ class WideQuotes(Good):
         (TrustsMasked, "mask", "masked"),
         (DivergingLearner, "learning", "not finite: loss"),
         (SilentLearner, "learning", "NoneType"),
+        (BadEnding, "learning", "finishing, raised RuntimeError: nothing collected"),
         (PeepingQuotes, "requoting", "depend on others"),
         (WideQuotes, "requoting", "bid_margin = 1.5"),
     ],
@@ -206,6 +239,10 @@ class WideQuotes(Good):
 def test_breach_is_found(policy: type[Policy], check: str, words: str) -> None:
     findings = [str(finding) for finding in check_policy(policy) if finding.check == check]
     assert any(words in finding for finding in findings), findings
+
+
+def test_draws_by_field_keep_the_contract() -> None:
+    assert check_policy(DrawingByField) == []
 
 
 def test_needing_everybody_is_allowed_when_declared() -> None:

@@ -107,7 +107,7 @@ def learn(outcome: object) -> dict[str, float]:
     policy = Learner(SPEC, 2)
     policy.outcome = outcome
     flags = np.zeros(2, dtype=bool)
-    transition = Transition(inputs, inputs.rule_action, np.zeros(2), inputs, flags, flags)
+    transition = Transition(inputs, inputs.rule_action, np.zeros(2), inputs, flags, flags, ~flags)
     return checked_learn(policy, transition, LABEL, 3)
 
 

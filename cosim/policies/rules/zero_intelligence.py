@@ -33,11 +33,11 @@ class ZeroIntelligence(Policy):
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """Shape (n, A)."""
-        drawn = self.rng.uniform(-1.0, 1.0, size=inputs.rule_action.shape)
         names = [BID_MARGIN, ASK_MARGIN]
         if self.config.devices == "random":
             names += [name for name, _, _ in device_actions(self.spec)]
-        columns = [self.spec.action_index(name) for name in names if self.spec.acts(name)]
         action = inputs.rule_action.copy()
-        action[:, columns] = drawn[:, columns]
+        for name in names:
+            if self.spec.acts(name):
+                action[:, self.spec.action_index(name)] = self.draw(name).uniform(-1.0, 1.0, self.n)
         return action

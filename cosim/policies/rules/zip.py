@@ -24,6 +24,8 @@ from cosim.core.records import BUY, SELL
 from cosim.errors import PolicyError
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Policy, PolicyInputs, RoundView, Shout, Spec
 
+BOARD = 3
+"""Most shouts on the public board after a round: last trade, best bid, best ask (`contract.board`)."""
 TOWARDS_FAR_END = np.array([-1.0, 1.0])
 """Direction in which a larger margin moves the price, by side (bid, ask)."""
 
@@ -189,8 +191,14 @@ class ZeroIntelligencePlus(Policy):
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
-        ranges = (self.config.initial_margin, self.config.learning_rate, self.config.momentum)
-        initial, rate, momentum = (self.rng.uniform(*span, size=(n, 2)) for span in ranges)
+        ranges = {
+            "initial_margin": self.config.initial_margin,
+            "learning_rate": self.config.learning_rate,
+            "momentum": self.config.momentum,
+        }
+        initial, rate, momentum = (
+            self.draw(name).uniform(*span, size=(n, 2)) for name, span in ranges.items()
+        )
         self.traders = Traders(rate, momentum)
         self.memory = Memory(initial, np.zeros((n, 2)))
 
@@ -208,10 +216,10 @@ class ZeroIntelligencePlus(Policy):
         limit, far = view.reservation_eur_per_kwh, view.far_end_eur_per_kwh
         band = Band(limit, far, np.abs(far - limit), np.ones((self.n, 2)))
         most = np.array([self.config.relative, self.config.absolute])[:, None, None]
-        for shout in view.shouts:
-            # Rows first, so that a prosumer's draws are its own whatever the others do.
-            draws = most * self.rng.random((self.n, 2, 2)).transpose(1, 0, 2)
-            active = view.remaining_kwh > 0.0
+        active = view.remaining_kwh > 0.0
+        # A full board is drawn for whatever is on it: how much went on so far moves nobody's draws.
+        drawn = self.draw("target").random((max(len(view.shouts), BOARD), 2, self.n, 2))
+        for shout, draws in zip(view.shouts, most * drawn, strict=False):
             self.memory = hear(shout, self.memory, self.traders, band, active, draws)
         return self._margins()
 
@@ -219,7 +227,7 @@ class ZeroIntelligencePlus(Policy):
         return 2.0 * np.clip(self.memory.share, 0.0, 1.0) - 1.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Traits and memory besides the generator."""
+        """Traits and memory besides the generators."""
         own = {**_columns(self.traders), **_columns(self.memory)}
         return {**super().state_dict(), **{key: value.copy() for key, value in own.items()}}
 

@@ -1,0 +1,214 @@
+"""When learners learn, from what, and what is kept of it; and inputs that nobody can write to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from cosim.community.deciders import Deciders
+from cosim.core.arrays import FloatArray
+from cosim.errors import PolicyError
+from cosim.policies.contract import Policy, PolicyInputs, Transition
+from cosim.policies.registry import REGISTRY
+from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
+
+Build = Callable[..., Scenario]
+
+
+class Pupil(Policy):
+    """Remembers what it is given; updates at every second period."""
+
+    name = "pupil"
+    summary = "remembers"
+    learns = True
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.calls: list[str] = []
+        self.inputs: list[PolicyInputs] = []
+        self.actions: list[FloatArray] = []
+        self.transitions: list[Transition] = []
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        self.calls.append("explore" if explore else "exploit")
+        self.inputs.append(inputs)
+        self.actions.append(self.draw("all").uniform(-1.0, 1.0, inputs.rule_action.shape))
+        return self.actions[-1]
+
+    def learn(self, transition: Transition) -> dict[str, float]:
+        self.calls.append("learn")
+        self.transitions.append(transition)
+        count = len(self.transitions)
+        return {"loss": 1.0 / count} if count % 2 == 0 else {}
+
+    def finish(self) -> dict[str, float]:
+        self.calls.append("finish")
+        return {}
+
+
+class Flushing(Pupil):
+    """Has something left to learn at the end."""
+
+    name = "flushing"
+
+    def finish(self) -> dict[str, float]:
+        return {"loss": 0.125}
+
+
+class BadEnding(Pupil):
+    name = "bad-ending"
+
+    def finish(self) -> dict[str, float]:
+        return {"loss": float("nan")}
+
+
+class Scribbler(Pupil):
+    """Writes into one of its inputs."""
+
+    name = "scribbler"
+    needs = ("own", "everybody")
+    where: tuple[str, ...] = ()
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        target: Any = inputs
+        for part in self.where:
+            target = target[part] if isinstance(target, Mapping) else getattr(target, part)
+        target[...] = 0
+        return inputs.rule_action.copy()
+
+
+POLICIES = {f"own:{policy.__name__}": policy for policy in (Pupil, Flushing, BadEnding, Scribbler)}
+
+
+@pytest.fixture
+def simulated(five: Build, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Simulation]:
+    """The first three prosumers follow a policy of their own, the others self-consumption."""
+    find = REGISTRY.load
+    monkeypatch.setattr(REGISTRY, "load", lambda name: POLICIES.get(name) or find(name))
+    group = five().model_dump(mode="json")["groups"][0]
+    groups = [
+        group | {"name": "first", "count": 3, "policy": "own"},
+        group | {"name": "second", "count": 2, "devices": {}},
+    ]
+
+    def build(kind: str) -> Simulation:
+        return Simulation(five(groups=groups, policies={"own": kind, "default": "self-consumption"}))
+
+    return build
+
+
+def deciders_of(simulation: Simulation) -> Deciders:
+    return simulation.communities[0].deciders
+
+
+def pupil_of(simulation: Simulation) -> Pupil:
+    (pupil,) = (group.policy for group in deciders_of(simulation).groups if group.label == "own")
+    assert isinstance(pupil, Pupil)
+    return pupil
+
+
+def test_a_period_is_learnt_from_before_the_next_decision(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    for _ in range(3):
+        simulation.step()
+    simulation.finish()
+    pupil = pupil_of(simulation)
+    assert pupil.calls == ["explore", "learn", "explore", "learn", "explore", "finish"]
+    for index, transition in enumerate(pupil.transitions):
+        assert transition.inputs is pupil.inputs[index]
+        assert transition.next_inputs is pupil.inputs[index + 1]
+        assert transition.own.all() and not transition.terminated.any() and not transition.truncated.any()
+
+
+def test_learning_is_timed_apart_from_deciding(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    (community,) = simulation.communities
+    simulation.step()
+    community.observe(1)
+    community.learn()
+    assert pupil_of(simulation).calls == ["explore", "learn"]
+    community.decide()
+    assert pupil_of(simulation).calls == ["explore", "learn", "explore"]
+
+
+def test_the_metrics_of_the_last_update_are_kept(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    deciders = deciders_of(simulation)
+    seen = []
+    for _ in range(6):
+        simulation.step()
+        seen.append((deciders.metrics.get("own"), deciders.updated.get("own")))
+    # Transitions 2 and 4 bring an update; they are of periods 1 and 3.
+    half, quarter = {"loss": 0.5}, {"loss": 0.25}
+    assert seen == [(None, None), (None, None), (half, 1), (half, 1), (quarter, 3), (quarter, 3)]
+    simulation.finish()
+    assert deciders.metrics == {"own": quarter} and deciders.updated == {"own": 3}
+
+
+def test_a_learner_may_make_a_last_update(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Flushing")
+    for _ in range(2):
+        simulation.step()
+    simulation.finish()
+    deciders = deciders_of(simulation)
+    assert deciders.metrics == {"own": {"loss": 0.125}} and deciders.updated == {"own": 1}
+
+
+def test_what_goes_wrong_at_the_end_names_the_policy(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:BadEnding")
+    simulation.step()
+    with pytest.raises(PolicyError, match=r"period 0: policy 'bad-ending' of 'own', finishing, .*loss = nan"):
+        simulation.finish()
+
+
+def test_exploration_can_be_turned_off(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    for explore in (True, False, True):
+        deciders_of(simulation).explore = explore
+        simulation.step()
+    assert [call for call in pupil_of(simulation).calls if call != "learn"] == [
+        "explore",
+        "exploit",
+        "explore",
+    ]
+
+
+def test_rows_that_somebody_else_decided_are_marked(simulated: Callable[[str], Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    overrides = deciders_of(simulation).overrides
+    overrides[1] = lambda known, rule: {"bid_margin": 0.5}
+    overrides[4] = lambda known, rule: rule  # follows the other policy otherwise
+    for _ in range(2):
+        simulation.step()
+    pupil = pupil_of(simulation)
+    (transition,) = pupil.transitions
+    assert transition.own.tolist() == [True, False, True]
+    assert (transition.action[[0, 2]] == pupil.actions[0][[0, 2]]).all()
+    assert transition.action[1, 0] == 0.5 != pupil.actions[0][1, 0]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("observation",),
+        ("mean_field",),
+        ("rule_action",),
+        ("action_mask",),
+        ("parameters", "battery.capacity_kwh"),
+        ("everybody", "observation"),
+        ("everybody", "action"),
+        ("everybody", "rows"),
+    ],
+)
+def test_who_writes_into_its_inputs_is_told(
+    simulated: Callable[[str], Simulation], monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(Scribbler, "where", where)
+    simulation = simulated("own:Scribbler")
+    with pytest.raises(
+        PolicyError, match=r"period 0: policy 'scribbler' of 'own' raised ValueError: .*read-only"
+    ):
+        simulation.step()

@@ -1,0 +1,50 @@
+"""What a policy draws for a prosumer stays the same when another prosumer gets a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.core.arrays import FloatArray
+from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
+
+
+def with_evs(five: Callable[..., Scenario], share: float, policy: Any) -> Scenario:
+    group = five().model_dump(mode="json")["groups"][0]
+    group["devices"]["ev"]["share"] = share
+    return five(groups=[group], policies={"default": policy}, market={"rounds": 2})
+
+
+def margins(scenario: Scenario, periods: int) -> tuple[FloatArray, list[int]]:
+    """Margins of all periods, shape (periods, n, 2), and who has an EV."""
+    simulation = Simulation(scenario)
+    (community,) = simulation.communities
+    found = []
+    for _ in range(periods):
+        simulation.step()
+        found.append(community.turn.action[:, :2].copy())
+    fleet = community.fleet.kinds
+    return np.array(found), fleet["ev"].prosumer.tolist() if "ev" in fleet else []
+
+
+@pytest.mark.parametrize(
+    "policy", ["zero-intelligence", {"kind": "zero-intelligence", "parameters": {"devices": "random"}}]
+)
+def test_one_more_ev_leaves_the_margins_of_all_as_they_were(
+    five: Callable[..., Scenario], policy: Any
+) -> None:
+    # 0 to 1: the group's action gets one field more. 1 to 2: it does not.
+    runs = [margins(with_evs(five, share, policy), 24) for share in (0.0, 0.2, 0.4)]
+    assert [len(owners) for _, owners in runs] == [0, 1, 2]
+    for drawn, _ in runs[1:]:
+        assert (drawn == runs[0][0]).all()
+    assert len(np.unique(runs[0][0])) == 24 * 5 * 2
+
+
+def test_one_more_ev_leaves_the_traits_of_zip_as_they_were(five: Callable[..., Scenario]) -> None:
+    first, second = (margins(with_evs(five, share, "zip"), 1)[0] for share in (0.0, 0.2))
+    assert (first == second).all()
