@@ -74,10 +74,32 @@ class _Community:
     residuals: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     periods: int = 0
-    counted: int = 0
-    """Periods, of all communities that were put together."""
     diverged: int = 0
     totals: dict[str, FloatArray] = field(default_factory=dict)
+    parts: list[_Community] = field(default_factory=list)
+    """The communities that were put together, if this is more than one."""
+
+    @property
+    def stored_price(self) -> float | None:
+        """What a kWh in the stores is worth [EUR/kWh]: midway between the run's mean retail and feed-in."""
+        if not self.periods or "retail_price" not in self.sums or "feed_in_price" not in self.sums:
+            return None
+        return 0.5 * (self.sums["retail_price"] + self.sums["feed_in_price"]) / self.periods
+
+    def stored(self) -> tuple[float, float] | None:
+        """Energy stored at the end, run less utility alone [kWh], and its worth [EUR]; None if not known."""
+        if self.parts:
+            each = [part.stored() for part in self.parts]
+            known = [pair for pair in each if pair is not None]
+            if len(known) < len(each):
+                return None
+            return sum(kwh for kwh, _ in known), sum(eur for _, eur in known)
+        price = self.stored_price
+        actual, alone = (self.last.get(name) for name in ("stored_kwh", "counterfactual_stored_kwh"))
+        if price is None or actual is None or alone is None:
+            return None
+        more_kwh = actual - alone
+        return more_kwh, more_kwh * price
 
     def raise_to(self, name: str, value: float, period: int) -> None:
         """Remember the greatest value and when it was first reached."""
@@ -138,7 +160,6 @@ class Indicators:
             if name in columns:
                 part.residuals[name] = max(part.residuals.get(name, 0.0), float(columns[name]))
         part.periods += 1
-        part.counted += 1
         part.diverged += not columns["converged"]
 
     def _add_prosumers(self, part: _Community, columns: Mapping[str, Any]) -> None:
@@ -151,6 +172,13 @@ class Indicators:
     def prosumer_totals(self, community: int = 0) -> dict[str, FloatArray]:
         """Each prosumer over the whole run: column name -> shape (n,)."""
         return self._communities[community].totals
+
+    def stored_price(self, community: int = 0) -> float | None:
+        """What a kWh left in a community's stores is worth [EUR/kWh], None before the first period.
+
+        It lies midway between the mean retail and the mean feed-in price of the run so far.
+        """
+        return self._communities[community].stored_price
 
     def summary(
         self,
@@ -210,7 +238,7 @@ def _together(parts: Sequence[_Community]) -> _Community:
     """All communities as one. The peak of them all together is not known afterwards: so there is none."""
     if len(parts) == 1:
         return parts[0]
-    whole = _Community(sum(part.prosumers for part in parts))
+    whole = _Community(sum(part.prosumers for part in parts), parts=list(parts))
     for part in parts:
         for name, value in part.sums.items():
             whole.sums[name] = whole.sums.get(name, 0.0) + value
@@ -220,7 +248,6 @@ def _together(parts: Sequence[_Community]) -> _Community:
             whole.last[name] = whole.last.get(name, 0.0) + value
         whole.p2p_eur += part.p2p_eur
         whole.diverged += part.diverged
-        whole.counted += part.counted
         whole.periods = max(whole.periods, part.periods)
         for name, values in part.totals.items():
             joined = whole.totals.get(name, np.empty(0))
@@ -250,16 +277,15 @@ def _cost(part: _Community) -> dict[str, Any]:
 
 
 def _stored(part: _Community, saving_eur: float) -> dict[str, Any]:
-    """What is left in the stores against the utility alone: a saving may be energy that is missing later. It
-    is valued midway between the run's mean retail and feed-in prices."""
-    if not part.periods or not {"stored_kwh", "counterfactual_stored_kwh"} <= part.last.keys():
+    """What is left in the stores against the utility alone: a saving may be energy that is missing later."""
+    stored = part.stored()
+    if stored is None:
         return {"stored_difference_kwh": None, "stored_difference_eur": None, "saving_with_stored_eur": None}
-    more_kwh = part.last["stored_kwh"] - part.last["counterfactual_stored_kwh"]
-    price = 0.5 * (part.sums["retail_price"] + part.sums["feed_in_price"]) / part.counted
+    more_kwh, worth_eur = stored
     return {
         "stored_difference_kwh": more_kwh,
-        "stored_difference_eur": more_kwh * price,
-        "saving_with_stored_eur": saving_eur + more_kwh * price,
+        "stored_difference_eur": worth_eur,
+        "saving_with_stored_eur": saving_eur + worth_eur,
     }
 
 

@@ -6,6 +6,9 @@ outside, W = wholesale x (import - export + losses). So with d for run less util
 
     saving of prosumers = -dW + d(retailer) + d(network operator) + d(state)
                           gain  transfers: what the others pay more, or receive less
+
+Energy that the stores hold at the end of the run, but not with the utility alone, is in none of these: it is
+valued beside the table, if the run says how much that is (`MoneyTable.close`).
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ _PAYER = (*(PROSUMERS for _ in COMPONENTS), RETAILER, OPERATOR)
 _GAINS = (("energy", "procurement"), ("losses", "losses"))
 _LEAST_EUR = 1e-6
 """Below this nobody is worse off: rounding."""
+_LEAST_KWH = 1e-6
+"""Below this nothing is left in stores: rounding."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class Money:
     """Periods whose losses are in neither side of the table: no power flow, or one that did not converge."""
     periods_with_equal_losses: int
     """Periods in which losses with the utility alone were not known and are taken to be the actual ones."""
+    stored_kwh: FloatArray | None = None
+    """Energy stored at the end, run less utility alone, of every prosumer, shape (n,); None if not known."""
+    stored_eur: FloatArray | None = None
+    """What that is worth, shape (n,); None if not known."""
 
     @property
     def change_eur(self) -> FloatArray:
@@ -78,9 +87,19 @@ class Money:
         change = self.change_eur
         return {PARTIES[party]: float(change[party]) for party in (RETAILER, OPERATOR, STATE)}
 
+    @property
+    def saving_with_stored_eur(self) -> float | None:
+        """What the prosumers together save, stored energy valued; None if that is not known."""
+        return None if self.stored_eur is None else self.saving_eur + float(self.stored_eur.sum())
+
     def worse_off(self) -> tuple[IntArray, FloatArray]:
-        """Prosumers who pay more than with the utility alone, worst first, and how much more [EUR]."""
+        """Prosumers who are worse off than with the utility alone, worst first, and by how much [EUR].
+
+        That is what they pay more, less the worth of what they have more in their stores, if that is known.
+        """
         more = self.cost_eur - self.alone_cost_eur
+        if self.stored_eur is not None:
+            more = more - self.stored_eur
         order = np.argsort(-more, kind="stable")
         chosen = order[more[order] > _LEAST_EUR]
         return chosen, more[chosen]
@@ -102,7 +121,11 @@ class Money:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The table's figures by party, as plain numbers for JSON."""
+        """The table's figures by party, as plain numbers for JSON.
+
+        Where stored energy is not known, `stored` and `saving_with_stored_eur` are None and `worse_off` goes
+        by bills alone.
+        """
         worse, more = self.worse_off()
         parties = {
             name: {
@@ -115,15 +138,28 @@ class Money:
         return {
             "parties": parties,
             "saving_eur": self.saving_eur,
+            "stored": self._stored(),
+            "saving_with_stored_eur": self.saving_with_stored_eur,
             "gain_eur": self.gain_eur,
             "transfer_eur": self.transfer_eur,
             "worse_off": {"prosumers": len(worse), "most_eur": float(more.max(initial=0.0))},
             "notes": self.notes(),
         }
 
+    def _stored(self) -> dict[str, float] | None:
+        if self.stored_kwh is None or self.stored_eur is None:
+            return None
+        return {
+            "difference_kwh": float(self.stored_kwh.sum()),
+            "worth_eur": float(self.stored_eur.sum()),
+        }
+
     def notes(self) -> list[str]:
-        """What must be known to read the table: how losses were treated."""
+        """What must be known to read the table: what is left in stores, and how losses were treated."""
         notes = []
+        stored = self._stored()
+        if stored is not None and abs(stored["difference_kwh"]) > _LEAST_KWH:
+            notes.append(_stored_note(stored["difference_kwh"], stored["worth_eur"], self.saving_eur))
         if count := self.periods_without_losses:
             notes.append(f"losses are unknown in {count} of {self.periods} periods and left out there")
         if count := self.periods_with_equal_losses:
@@ -145,6 +181,7 @@ class MoneyTable:
         self._cost = np.zeros((2, prosumers))
         self._items = np.zeros((2, len(ITEMS)))
         self._losses_kwh = [0.0, 0.0]
+        self._stored: tuple[FloatArray, FloatArray] | None = None
         self._periods = 0
         self._without = 0
         self._equal = 0
@@ -178,6 +215,23 @@ class MoneyTable:
             self._items[run, -1] += one.wholesale_eur_per_kwh * lost
             self._losses_kwh[run] += lost
 
+    def close(self, stored_difference_kwh: FloatArray, price_eur_per_kwh: float) -> None:
+        """Says what the stores hold at the end of the run.
+
+        Args:
+            stored_difference_kwh: Of every prosumer, run less utility alone, shape (n,).
+            price_eur_per_kwh: What a kWh of it is worth.
+
+        Raises:
+            ValueError: if there is not one value for every prosumer.
+        """
+        expected = self._cost.shape[1:]
+        if stored_difference_kwh.shape != expected:
+            raise ValueError(
+                f"stored energy has shape {stored_difference_kwh.shape}, expected {tuple(expected)}"
+            )
+        self._stored = stored_difference_kwh.copy(), price_eur_per_kwh * stored_difference_kwh
+
     def _losses(self, actual: float | None, alone: float | None) -> tuple[float, float]:
         """Losses of the run and with the utility alone, by the rule of `add`."""
         if actual is None or np.isnan(actual):
@@ -200,11 +254,13 @@ class MoneyTable:
             self._periods,
             self._without,
             self._equal,
+            *(self._stored or (None, None)),
         )
 
 
 def combined(tables: Sequence[Money]) -> Money:
-    """The tables of several communities as one; prosumers follow each other in that order.
+    """The tables of several communities as one; prosumers follow each other in that order. Stored energy is
+    known if it is in all of them.
 
     Raises:
         ValueError: if there is none.
@@ -221,7 +277,27 @@ def combined(tables: Sequence[Money]) -> Money:
         sum(table.periods for table in tables),
         sum(table.periods_without_losses for table in tables),
         sum(table.periods_with_equal_losses for table in tables),
+        _joined([table.stored_kwh for table in tables]),
+        _joined([table.stored_eur for table in tables]),
     )
+
+
+def _joined(columns: Sequence[FloatArray | None]) -> FloatArray | None:
+    """One column after the other, if there are all."""
+    known = [column for column in columns if column is not None]
+    return np.concatenate(known) if len(known) == len(columns) else None
+
+
+def _stored_note(more_kwh: float, worth_eur: float, saving_eur: float) -> str:
+    """How much of a saving is energy in stores, in a sentence."""
+    difference = f"{abs(more_kwh):.4g} kWh {'more' if more_kwh > 0 else 'less'}"
+    held = (
+        f"at the end the stores hold {difference} than with the utility alone, worth {abs(worth_eur):.4g} EUR"
+    )
+    saving = f"the saving of {saving_eur:.4g} EUR"
+    if more_kwh > 0:
+        return f"{held}: this comes on top of {saving}, and `gain` does not count it"
+    return f"{held}: so much of {saving} came out of them, which `gain` does not take off"
 
 
 def _by_party(items: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ from cosim.results.totals import write_totals
 from cosim.results.writer import RunFolder, make_folder
 from cosim.scenario.resolved import resolved_text
 from cosim.scenario.schema import Scenario
-from cosim.settlement.money import MoneyTable, combined
+from cosim.settlement.money import Money, MoneyTable, combined
 from cosim.simulation import columns
 from cosim.simulation.model import Simulation
 
@@ -184,7 +184,7 @@ class Recording:
     def summary(self, seconds: Mapping[str, float]) -> dict[str, Any]:
         """The indicators of the whole run."""
         scenario = self.simulation.scenario
-        money = combined([table.money() for table in self._money])
+        money = self._closed_money()
         return self._indicators.summary(
             seconds=seconds,
             money={**money.summary(), "rows": money.rows()},
@@ -195,6 +195,15 @@ class Recording:
                 "limits": self.simulation.communities[0].feeder.limits.usual(),
             },
         )
+
+    def _closed_money(self) -> Money:
+        """The money table of all communities, with what their stores hold at the end."""
+        for number, community in enumerate(self.simulation.communities):
+            price = self._indicators.stored_price(number)
+            if price is not None:
+                stored = community.fleet.stored_kwh(community.state) - community.counterfactual.stored_kwh()
+                self._money[number].close(stored, price)
+        return combined([table.money() for table in self._money])
 
     def write_totals(self, folder: Path) -> Path:
         """Write what each prosumer used, traded and paid in the whole run."""

@@ -112,6 +112,30 @@ def test_what_is_stored_counts_at_the_end_and_what_is_lost_in_all(synthetic):
     assert found["network"]["broken_h"] == 0.5
 
 
+def test_stored_energy_is_worth_what_lies_midway_between_retail_and_feed_in(synthetic):
+    indicators = Indicators(synthetic.clock(2), {"west": 1, "east": 1})
+    assert indicators.stored_price(0) is None
+    for period, retail in enumerate((0.2, 0.4)):
+        prices = {"retail_price": retail, "feed_in_price": 0.1}
+        west = steps(
+            counterfactual_cost_eur=1.0, stored_kwh=3.0 - period, counterfactual_stored_kwh=5.0, **prices
+        )
+        indicators.add("steps", period, west, 0)
+        prices = {"retail_price": 0.5, "feed_in_price": 0.1}
+        east = steps(stored_kwh=2.0, counterfactual_stored_kwh=1.0, **prices)
+        indicators.add("steps", period, east, 1)
+    assert indicators.stored_price(0) == pytest.approx(0.2)
+    assert indicators.stored_price(1) == pytest.approx(0.3)
+    found = indicators.summary()
+    west = found["communities"]["west"]["cost"]
+    assert west["stored_difference_kwh"] == -3.0
+    assert west["stored_difference_eur"] == pytest.approx(-0.6)
+    # Together every community has its own price.
+    assert found["cost"]["stored_difference_kwh"] == -2.0
+    assert found["cost"]["stored_difference_eur"] == pytest.approx(-0.6 + 0.3)
+    assert found["cost"]["saving_with_stored_eur"] == pytest.approx(2.0 - 0.3)
+
+
 def test_residuals_keep_the_largest(synthetic):
     found = gathered(synthetic.clock(3), [steps(money_residual=value) for value in (1e-16, 3e-15, 2e-15)])
     assert found["audit"] == {"money_residual": 3e-15}

@@ -189,6 +189,61 @@ def test_worse_off_are_listed_worst_first() -> None:
     assert money.summary()["worse_off"] == {"prosumers": 2, "most_eur": pytest.approx(3 * 0.2737)}
 
 
+def stored(difference: list[float], price: float) -> Money:
+    """Two prosumers pay 1 kWh less than with the utility alone, 0.2737 EUR each, and hold more or less."""
+    tariffs = book()
+    table = MoneyTable(2)
+    table.add(tariffs.bill(0, utility_only(np.ones(2))), tariffs.bill(0, utility_only(2 * np.ones(2))))
+    table.close(np.array(difference), price)
+    return table.money()
+
+
+def test_energy_missing_in_stores_is_valued_beside_the_saving() -> None:
+    money = stored([-2.0, 0.5], 0.18)
+    summary = money.summary()
+    assert money.saving_eur == pytest.approx(2 * 0.2737)
+    assert summary["saving_eur"] == money.saving_eur, "bills are what they are"
+    assert summary["stored"] == {"difference_kwh": -1.5, "worth_eur": pytest.approx(-0.27)}
+    assert summary["saving_with_stored_eur"] == pytest.approx(2 * 0.2737 - 0.27)
+    assert sum(money.gain_eur.values()) == pytest.approx(2 * 0.07)
+    assert summary["notes"][-1] == "losses are unknown in 1 of 1 periods and left out there"
+    assert summary["notes"][0] == (
+        "at the end the stores hold 1.5 kWh less than with the utility alone, worth 0.27 EUR: "
+        "so much of the saving of 0.5474 EUR came out of them, which `gain` does not take off"
+    )
+
+
+def test_who_saved_by_emptying_a_store_is_worse_off() -> None:
+    who, more = stored([-2.0, 0.5], 0.18).worse_off()
+    assert who.tolist() == [0]
+    np.testing.assert_allclose(more, [2 * 0.18 - 0.2737])
+    assert stored([0.0, 0.0], 0.18).worse_off()[0].tolist() == []
+
+
+def test_energy_left_in_stores_comes_on_top() -> None:
+    money = stored([2.0, -0.5], 0.18)
+    assert money.saving_with_stored_eur == pytest.approx(2 * 0.2737 + 0.27)
+    assert money.notes()[0] == (
+        "at the end the stores hold 1.5 kWh more than with the utility alone, worth 0.27 EUR: "
+        "this comes on top of the saving of 0.5474 EUR, and `gain` does not count it"
+    )
+    assert not any("stores" in note for note in stored([1e-9, 0.0], 0.18).notes())
+
+
+def test_stored_energy_that_nobody_told_is_none() -> None:
+    summary = example().summary()
+    assert (summary["stored"], summary["saving_with_stored_eur"]) == (None, None)
+    with pytest.raises(ValueError, match=r"shape \(3,\), expected \(2,\)"):
+        MoneyTable(2).close(np.zeros(3), 0.1)
+
+
+def test_stored_energy_of_several_communities_has_their_own_prices() -> None:
+    both = combined([stored([1.0, 0.0], 0.1), stored([0.0, -3.0], 0.2)])
+    assert both.summary()["stored"] == {"difference_kwh": -2.0, "worth_eur": pytest.approx(-0.5)}
+    assert both.worse_off()[0].tolist() == [3]
+    assert combined([stored([1.0, 0.0], 0.1), example()]).summary()["stored"] is None
+
+
 def test_rows_concern_payer_and_receiver_alone() -> None:
     actual = dispatch([3.0, -2.0], [2.0, 0.0], [0.0, 2.0], 0.10)
     rows = run(book(), (actual, utility_only(actual.net_kwh), 0.1, 0.2)).rows()

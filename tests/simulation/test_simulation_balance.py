@@ -156,6 +156,18 @@ def test_the_money_table_adds_up(run_with: Callable[..., Run]) -> None:
     assert money["saving_eur"] == pytest.approx(saving, abs=1e-9)
 
 
+def test_the_money_table_values_stores_as_the_indicators_do(
+    five: Callable[..., Scenario], run_of: Callable[[Scenario], Run]
+) -> None:
+    """A run that ends in the afternoon, while batteries hold what trading left in them."""
+    run = run_of(five(policies={"default": "self-consumption"}, horizon={"duration": "14 hours"}))
+    money, cost = run.summary["money"], run.summary["cost"]
+    assert cost["stored_difference_kwh"] != 0.0, "otherwise this shows nothing"
+    assert money["stored"]["difference_kwh"] == pytest.approx(cost["stored_difference_kwh"], abs=1e-9)
+    assert money["stored"]["worth_eur"] == pytest.approx(cost["stored_difference_eur"], abs=1e-9)
+    assert money["saving_with_stored_eur"] == pytest.approx(cost["saving_with_stored_eur"], abs=1e-9)
+
+
 @pytest.mark.parametrize("policy", ["zero-intelligence", "zip"])
 def test_surplus_counts_limit_prices_whatever_is_quoted(five: Callable[..., Scenario], policy: str) -> None:
     """A bold quote that finds nobody is a loss of surplus, not a smaller optimum."""
