@@ -168,8 +168,8 @@ class Device(ABC):
         the highest retail price.
 
         Args:
-            low_eur_per_kwh: Lowest feed-in price of the run, shape (d,).
-            high_eur_per_kwh: Highest retail price of the run, shape (d,).
+            low_eur_per_kwh: Lowest feed-in price of the tariff, shape (d,).
+            high_eur_per_kwh: Highest retail price of the tariff, shape (d,).
         """
         return low_eur_per_kwh, high_eur_per_kwh
 
