@@ -86,7 +86,7 @@ def require_file(problems: Problems) -> Path:
     file = problems.file
     if not file.is_file():
         beside = [other.name for other in file.parent.glob(f"*{file.suffix}")] if file.parent.is_dir() else []
-        raise problems.fail("there is no such file", nearest(file.name, beside))
+        raise problems.fail("no such file", nearest(file.name, beside))
     return file
 
 
@@ -113,7 +113,7 @@ def check_columns(names: Sequence[str], titles: Sequence[str], problems: Problem
 
 
 def to_series(
-    cells: Cells, time: str, names: Sequence[str], zone: ZoneInfo, problems: Problems
+    cells: Cells, time: str, names: Sequence[str], zone: ZoneInfo, problems: Problems, noun: str = "number"
 ) -> TimeSeries:
     """Stamps and columns of a file. Rows that are wrong go to `problems`; the caller adds those of its own,
     then has them raised.
@@ -124,6 +124,7 @@ def to_series(
         names: Columns of the values; a decimal comma is read where semicolons separate.
         zone: Zone of stamps without offset.
         problems: Where problems go.
+        noun: What every value should be, for messages.
 
     Raises:
         InputError: if a column is missing.
@@ -144,7 +145,7 @@ def to_series(
     decimal = "," if cells.separator == ";" else "."
     skip = utc_s == UNREADABLE  # one problem is enough for a row
     values = [
-        to_numbers(column, name, decimal, problems, skip=skip)
+        to_numbers(column, name if len(names) > 1 else "", decimal, problems, skip=skip, noun=noun)
         for name, column in zip(names, columns[1:], strict=True)
     ]
     return TimeSeries(problems.file, utc_s, np.array(values).T.reshape(len(utc_s), len(names)), tuple(names))
@@ -251,16 +252,18 @@ def to_numbers(
     problems: Problems,
     *,
     skip: BoolArray | None = None,
+    noun: str = "number",
     missing: str = "fill the gap",
 ) -> FloatArray:
     """A column of text as numbers, NaN where there is a problem.
 
     Args:
         cells: Shape (rows,).
-        name: Title of the column.
+        name: Title of the column, for messages; "" if there is no other.
         decimal: Decimal sign, "." or ",".
         problems: Where problems go.
         skip: Rows that are not looked at; they become NaN.
+        noun: What every value should be, for messages.
         missing: What to do about a cell that is empty.
     """
     skipped = np.zeros(len(cells), dtype=bool) if skip is None else skip
@@ -268,10 +271,11 @@ def to_numbers(
     values = np.full(len(cells), np.nan)
     for row in np.flatnonzero(~skipped & ~empty).tolist():
         values[row] = _number(cells[row].replace(",", ".") if decimal == "," else cells[row])
-    problems.rows(empty & ~skipped, lambda _: f"{name}: no value", missing)
+    prefix = f"{name}: " if name else ""
+    problems.rows(empty & ~skipped, lambda _: f"{prefix}no value", missing)
     problems.rows(
         np.isnan(values) & ~empty & ~skipped,
-        lambda row: f"{name}: {cells[row]!r} is not a number",
+        lambda row: f"{prefix}{cells[row]!r} is not a {noun}",
         f"the decimal sign here is {decimal!r}",
     )
     return values

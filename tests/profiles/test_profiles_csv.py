@@ -224,7 +224,7 @@ def test_unknown_columns_name_the_nearest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("q.csv", "there is no such file"), ("p.xlsx", "files end in .csv or .parquet")],
+    [("q.csv", "no such file"), ("p.xlsx", "files end in .csv or .parquet")],
 )
 def test_no_such_file(tmp_path: Path, name: str, message: str) -> None:
     write(tmp_path / "p.csv", ["time,a"])
