@@ -74,6 +74,18 @@ def test_spring_hour_that_is_left_out_is_no_gap_but_one_that_is_written_is_wrong
     assert "does not exist in Europe/Berlin" in problem.message
 
 
+def test_decimal_comma_in_a_file_that_commas_separate_is_told(tmp_path: Path) -> None:
+    (problem, *_) = problems(write(tmp_path, "2016-06-06 00:00,0,25", "2016-06-06 01:00,0,30"))
+    assert (problem.line, problem.message) == (2, "3 cells in the row, 2 in the title line")
+    assert problem.remedy == "with a decimal comma, separate cells by semicolons"
+
+
+def test_a_row_that_cannot_be_read_is_no_gap(tmp_path: Path) -> None:
+    rows = [f"2016-06-06 {hour:02d}:00,0.1" for hour in range(6)]
+    (problem,) = problems(write(tmp_path, *rows[:3], "soon,0.1", *rows[4:]))
+    assert problem.line == 5
+
+
 def _night(*hours: str) -> list[str]:
     return [f"2016-03-27 {hour}:00,0.1" for hour in hours]
 
@@ -100,9 +112,9 @@ def test_every_bad_row_is_told_with_its_line(tmp_path: Path) -> None:
     write(tmp_path, "2016-06-06 00:00,0.1", "yesterday,0.1", "2016-06-06 02:00,", "2016-06-06 03:00", "x,nan")
     found = problems(tmp_path)
     assert [problem.line for problem in found] == [3, 4, 5, 6]
-    assert "'yesterday' is not a time stamp" in found[0].message
-    assert found[1].message == "the price is missing"
-    assert found[2].message == "the row has 1 of at least 2 cells"
+    assert found[0].message == "cannot read the time stamp 'yesterday'"
+    assert found[1].message == "no value"
+    assert found[2].message == "1 cell in the row, 2 in the title line"
 
 
 def test_gap_duplicate_and_step_back_are_told_with_their_line(tmp_path: Path) -> None:
@@ -111,8 +123,8 @@ def test_gap_duplicate_and_step_back_are_told_with_their_line(tmp_path: Path) ->
     found = {problem.line: problem.message for problem in problems(tmp_path)}
     assert found == {
         5: "gap of 2:00:00, 1:00:00 is usual here",
-        7: "the time stamp is a duplicate",
-        10: "the time stamp is before the last one",
+        7: "2016-06-06 05:00 occurs more than once",
+        10: "2016-06-06 06:00 comes after 2016-06-06 07:00: rows are not in order",
     }
 
 
@@ -124,7 +136,9 @@ def test_passing_from_hourly_to_quarter_hourly_is_no_gap(tmp_path: Path) -> None
 
 def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
     write(tmp_path, *(["no,thing"] * 30))
-    assert [str(problem.message) for problem in problems(tmp_path)][-1] == "and 20 more rows like these"
+    found = problems(tmp_path)
+    assert [problem.line for problem in found[:-1]] == list(range(2, 10))
+    assert found[-1].message == "and 22 more problems of these kinds"
 
 
 def test_series_that_does_not_cover_the_run(tmp_path: Path) -> None:
