@@ -11,13 +11,18 @@ from typing import Any
 
 from cosim.errors import Problem, UnknownNameError
 
+_LISTED, _FIRST = 40, 10
+"""More names than that are not listed whole, but the first of them."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that names the nearest valid name, or all of them."""
+    """A remedy that names the nearest valid name, or all of them (the first, of very many)."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(names) > _LISTED:
+        names = [*names[:_FIRST], f"... and {len(names) - _FIRST} more"]
     return "valid: " + ", ".join(names) if names else "there is none"
 
 
@@ -68,7 +73,7 @@ class Registry:
             )
         module_name, _, attribute = target.partition(":")
         try:
-            return getattr(importlib.import_module(module_name), attribute)
+            module = importlib.import_module(module_name)
         except ImportError as error:
             raise UnknownNameError(
                 Problem(
@@ -76,8 +81,13 @@ class Registry:
                     "is the module on the Python path?",
                 )
             ) from error
+        except Exception as error:  # somebody else's code
+            raise UnknownNameError(
+                Problem(f"{self.kind} {name!r}: its module raised {type(error).__name__}: {error}")
+            ) from error
+        try:
+            return getattr(module, attribute)
         except AttributeError as error:
-            module = importlib.import_module(module_name)
             public = [key for key in vars(module) if not key.startswith("_")]
             raise UnknownNameError(
                 Problem(

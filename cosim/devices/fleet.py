@@ -11,10 +11,12 @@ from cosim.core.arrays import FloatArray, sum_by
 from cosim.core.clock import Period
 from cosim.devices.base import Device, Ranges, Request, Site, State
 from cosim.devices.registry import load
-from cosim.errors import InputError, Problem
+from cosim.errors import CosimError, InputError, Problem, RunError
 
 FleetState = Mapping[str, State]
 """Device kind -> state of its devices."""
+_ROUNDING = 1e-9
+"""By how much bounds of a range may be in the wrong order [kWh]."""
 
 
 class Fleet:
@@ -61,8 +63,12 @@ class Fleet:
         return {name: device.initial_state() for name, device in self.kinds.items()}
 
     def ranges(self, state: FleetState, period: Period) -> dict[str, Ranges]:
-        """What every device can do in this period."""
-        return {name: device.ranges(state[name], period) for name, device in self.kinds.items()}
+        """What every device can do in this period.
+
+        Raises:
+            RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite.
+        """
+        return {name: _ranges(device, state[name], period) for name, device in self.kinds.items()}
 
     def commit(self, state: FleetState, period: Period, device_kwh: Mapping[str, FloatArray]) -> FleetState:
         """State after the devices drew `device_kwh` [kWh]."""
@@ -119,3 +125,25 @@ class Fleet:
                 for tick in range(ticks):
                     total[tick] += sum_by(device.prosumer, deviation[tick], self.prosumers)
         return total
+
+
+def _ranges(device: Device, state: State, period: Period) -> Ranges:
+    """What the devices of one kind can do; a kind may be somebody else's code."""
+    who = f"period {period.index}: device {device.kind!r}"
+    try:
+        ranges = device.ranges(state, period)
+        low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
+        right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
+    except CosimError:
+        raise
+    except Exception as error:
+        raise RunError(f"{who} raised {type(error).__name__}: {error}") from error
+    if np.shape(right) != (len(device),):
+        raise RunError(f"{who} gave ranges of shape {np.shape(right)} for {len(device)} devices")
+    if not right.all():
+        row = int(np.argmin(right))
+        raise RunError(
+            f"{who} of prosumer {device.prosumer[row]} gave the range {low[row]:g} <= {base[row]:g} <= "
+            f"{high[row]:g} kWh (all three finite and in this order)"
+        )
+    return ranges

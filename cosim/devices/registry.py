@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from cosim.core.config import Config
 from cosim.core.registry import Registry
 from cosim.devices.base import Device
+from cosim.errors import Problem, UnknownNameError
 
 DEVICES = Registry(
     "device",
@@ -30,9 +29,14 @@ def load(name: str) -> type[Device]:
     """The device kind of that name.
 
     Raises:
-        UnknownNameError: if there is none.
+        UnknownNameError: if there is none, or what is there is no Device.
     """
-    return cast(type[Device], DEVICES.load(name))
+    found = DEVICES.load(name)
+    if not (isinstance(found, type) and issubclass(found, Device)):
+        raise UnknownNameError(
+            Problem(f"device {name!r} is {found!r}", "it has to be a subclass of cosim.devices.base.Device")
+        )
+    return found
 
 
 def config_of(name: str) -> type[Config]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.records import Clearing, Orders, PublicInformation, Trades
+from cosim.errors import CosimError, Problem, UnknownNameError
 from cosim.market.config import MECHANISMS, MarketConfig
 
 Rows = IntArray | Sequence[int]
@@ -107,10 +108,28 @@ def create(config: MarketConfig) -> Mechanism:
     """The mechanism that `config` names.
 
     Raises:
-        UnknownNameError: if there is none of that name.
-        TypeError: if the class that is named has no `open`.
+        UnknownNameError: if there is none of that name, it cannot be made, or it has no `open`.
     """
-    mechanism = MECHANISMS.load(config.mechanism)(config)
+    try:
+        found = MECHANISMS.load(config.mechanism)
+    except UnknownNameError as error:
+        raise UnknownNameError([problem.at(path="mechanism") for problem in error.problems]) from error
+    try:
+        mechanism = found(config)
+    except CosimError:
+        raise
+    except Exception as error:  # somebody else's code
+        raise _no_mechanism(config, f"raised {type(error).__name__}: {error}") from error
     if not isinstance(mechanism, Mechanism):
-        raise TypeError(f"{config.mechanism}: a market mechanism needs a method open(orders, rng)")
+        raise _no_mechanism(config, "is none")
     return mechanism
+
+
+def _no_mechanism(config: MarketConfig, why: str) -> UnknownNameError:
+    return UnknownNameError(
+        Problem(
+            f"market mechanism {config.mechanism!r} {why}",
+            "it has to be a class that takes a MarketConfig and has a method open(orders, rng)",
+            path="mechanism",
+        )
+    )

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from cosim.core.clock import Clock
 from cosim.core.streams import Streams
 from cosim.errors import InputError, Problem, ScenarioError
-from cosim.network.config import NetworkConfig, check_step
+from cosim.market import mechanism
+from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
 from cosim.profiles.profiles import Profiles
@@ -95,8 +96,7 @@ class _Rooms:
         scenario, source = self.loaded.scenario, self.loaded.source
         clock = scenario.horizon.clock()
         streams = Streams(scenario.seed).within(COMMUNITY)
-        steps = check_step(scenario.network, scenario.horizon.step_minutes)
-        self.problems += source.located(steps, ("network",))
+        self._ask(("market",), lambda: mechanism.create(scenario.market))
         population = populate(scenario, streams)
         grid = self._ask(("network",), lambda: load_grid(scenario.network, scenario.base))
         placement = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,18 @@ def test_unknown_names_name_the_nearest(registry: Registry) -> None:
         registry.load("fractions:Fractoin")
 
 
+@pytest.mark.parametrize(
+    "text", ["class X(: pass", "raise RuntimeError('at import')", "X = 1\nimport os\nos.x"]
+)
+def test_modules_that_raise_are_told(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "broken_plugin.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UnknownNameError, match="number 'broken_plugin:X': its module raised"):
+        registry.load("broken_plugin:X")
+
+
 def test_a_name_is_registered_once(registry: Registry) -> None:
     registry.register("whole", "builtins:int")
     registry.register("whole", "builtins:int")
@@ -49,3 +62,6 @@ def test_nearest() -> None:
     assert nearest("batery", ["battery", "ev"]) == "did you mean 'battery'?"
     assert nearest("zzz", ["b", "a"]) == "valid: a, b"
     assert nearest("zzz", []) == "there is none"
+    many = nearest("zzz", [f"a{number:03d}" for number in range(600)])
+    assert many.startswith("valid: a000, a001, ")
+    assert many.endswith("a009, ... and 590 more")

@@ -8,10 +8,10 @@ import pytest
 
 from cosim.core.streams import Streams
 from cosim.devices import registry
-from cosim.devices.base import Request
+from cosim.devices.base import Ranges, Request
 from cosim.devices.battery import Battery
 from cosim.devices.fleet import Fleet
-from cosim.errors import InputError, UnknownNameError
+from cosim.errors import InputError, RunError, UnknownNameError
 from cosim.scenario.population import populate
 from cosim.scenario.schema import Scenario
 
@@ -153,3 +153,34 @@ def test_draws_belong_to_a_prosumer(five: Callable[..., Scenario], kit: Any) -> 
     other = drawn(five(groups=[group()], prosumers={owner: {"devices": {"ev": None, "battery": None}}}), kit)
     for kind in before:
         assert other[kind] == {name: value for name, value in before[kind].items() if name != owner}
+
+
+@pytest.mark.parametrize(
+    ("low", "base", "high", "message"),
+    [
+        ([0.0, np.nan, 0.0], [0.0] * 3, [1.0] * 3, "prosumer 1 gave the range nan <= 0 <= 1 kWh"),
+        ([0.0] * 3, [0.0] * 3, [1.0, 1.0, np.inf], "prosumer 0 gave the range 0 <= 0 <= inf kWh"),
+        ([2.0] * 3, [0.0] * 3, [1.0] * 3, "gave the range 2 <= 0 <= 1 kWh"),
+        ([0.0], [0.0] * 5, [1.0], r"shape \(5,\) for 3 devices"),
+        (None, None, None, "raised TypeError"),
+    ],
+)
+def test_a_device_that_breaks_its_contract_is_named(
+    two_of_each: Fleet,
+    kit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    low: Any,
+    base: Any,
+    high: Any,
+    message: str,
+) -> None:
+    """A NaN that went on would keep the dispatch from ever coming to its end."""
+    broken = Ranges(*(None if column is None else np.array(column) for column in (low, base, high)))  # type: ignore[arg-type]  # None is what a careless author may return
+    monkeypatch.setattr(Battery, "ranges", lambda *_: broken)
+    with pytest.raises(RunError, match=f"period 0: device 'battery' .*{message}"):
+        two_of_each.ranges(two_of_each.initial_state(), kit.clock().period(0))
+
+
+def test_what_is_no_device_is_named() -> None:
+    with pytest.raises(UnknownNameError, match=r"a subclass of cosim\.devices\.base\.Device"):
+        registry.load("fractions:Fraction")

@@ -283,8 +283,13 @@ def test_an_unknown_mechanism_is_named_with_the_nearest() -> None:
         MarketConfig(mechanism="double-action")
     with pytest.raises(UnknownNameError, match="cannot import"):
         create(MarketConfig(mechanism="no_such_module:Market"))
-    with pytest.raises(TypeError, match="open"):
-        create(MarketConfig(mechanism="builtins:repr"))
+
+
+@pytest.mark.parametrize("name", ["builtins:repr", "os:path", "fractions:Fraction"])
+def test_what_is_no_mechanism_is_a_mistake_of_the_user(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"a method open\(orders, rng\)") as caught:
+        create(MarketConfig(mechanism=name))
+    assert caught.value.problems[0].path == "mechanism"
 
 
 def test_settings_need_no_compiler() -> None:
