@@ -12,10 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from cosim.core.clock import Clock
 from cosim.core.config import Config, setting
 from cosim.core.registry import nearest
+from cosim.scenario.nested import error, raise_inside
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(minute|hour|day|week)s?\s*")
 _LONGEST_DAYS = 3660
+_YEARS = (1900, 2200)
 
 
 def parse_duration(text: Any) -> timedelta:
@@ -47,12 +49,12 @@ def duration_text(duration: timedelta) -> str:
 
 
 def _parse_start(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value
     try:
-        start = datetime.fromisoformat(str(value))
+        start = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is not a date and time (write for example `2016-06-06 00:00`)") from None
+    if not _YEARS[0] <= start.year <= _YEARS[1]:
+        raise ValueError(f"the year {start.year} is not between {_YEARS[0]} and {_YEARS[1]}")
     if start.tzinfo is not None:
         raise ValueError(f"{value!r} has an offset (write local time and name the zone in `zone`)")
     return start
@@ -98,20 +100,30 @@ class Horizon(Config):
 
     @model_validator(mode="after")
     def _whole_periods(self) -> Horizon:
+        found = {"duration": self._odd_duration(), "start": self._odd_start()}
+        raise_inside([error((key,), "value_error", text) for key, text in found.items() if text])
+        return self
+
+    def _odd_duration(self) -> str:
+        """Why the duration cannot be; nothing if it can."""
         if self.duration % timedelta(minutes=self.step_minutes):
-            raise ValueError(
+            return (
                 f"the duration {duration_text(self.duration)} is not a whole number of steps of "
                 f"{self.step_minutes} minutes"
             )
+        return ""
+
+    def _odd_start(self) -> str:
+        """Why the start cannot be; nothing if it can."""
         if self.start.minute % self.step_minutes or self.start.second or self.start.microsecond:
-            raise ValueError(
+            return (
                 f"the start {self.start:%H:%M:%S} is not on a step of {self.step_minutes} minutes "
                 "(start on a full hour)"
             )
         aware = self.start.replace(tzinfo=ZoneInfo(self.zone))
         if aware.astimezone(ZoneInfo("UTC")).astimezone(aware.tzinfo).replace(tzinfo=None) != self.start:
-            raise ValueError(f"the local time {self.start} does not exist in {self.zone} (clock change)")
-        return self
+            return f"the local time {self.start} does not exist in {self.zone} (clock change)"
+        return ""
 
     @property
     def periods(self) -> int:

@@ -1,5 +1,6 @@
-"""Names inside a scenario that have to fit one another: policies, tariffs, devices and prosumers that are
-referred to. It works on the plain document, so that these mistakes show together with all others."""
+"""What has to fit together across sections of a scenario: policies, tariffs, devices and prosumers that are
+referred to by name, and the steps of settlement and power flow. It works on the plain document, so that these
+mistakes show together with all others."""
 
 from __future__ import annotations
 
@@ -8,14 +9,17 @@ from typing import Any
 
 from cosim.core.registry import nearest
 from cosim.devices import registry
+from cosim.network.config import NetworkConfig, check_step
+from cosim.scenario.horizon import Horizon
 from cosim.scenario.nested import error
 
 Errors = list[dict[str, Any]]
 
 
 def misfits(data: Mapping[str, Any]) -> Errors:
-    """An error for each name that refers to nothing; what has the wrong form is left to the schema."""
-    errors: Errors = []
+    """An error for each name that refers to nothing, and for steps that do not fit; what has the wrong form
+    is left to the schema."""
+    errors = _steps(data)
     for index, group in _groups(data):
         at = ("groups", index)
         _labels(errors, data, group, at)
@@ -43,6 +47,18 @@ def misfits(data: Mapping[str, Any]) -> Errors:
         if isinstance(single, Mapping):
             _labels(errors, data, single, ("prosumers", name))
     return errors
+
+
+def _steps(data: Mapping[str, Any]) -> Errors:
+    """An error if power flows and settlement periods do not fit into each other."""
+    step = _mapping(data, "network").get("step")
+    period = _mapping(data, "horizon").get("step_minutes", Horizon.model_fields["step_minutes"].default)
+    if any(not isinstance(minutes, int) or minutes <= 0 for minutes in (step, period)):
+        return []
+    return [
+        error(("network", problem.path), "value_error", f"{problem.message} ({problem.remedy})", step)
+        for problem in check_step(NetworkConfig(step=step), period)
+    ]
 
 
 def _all_known(devices: Mapping[str, Any]) -> bool:

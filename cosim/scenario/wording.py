@@ -136,7 +136,7 @@ def _words(item: Error, location: Location, data: dict[str, Any], structure: Str
     """What is wrong and what would be right."""
     kind = str(item["type"])
     wordings: dict[str, Callable[[], tuple[str, str]]] = {
-        "missing": lambda: (f"{str(location[-1])!r} is missing", structure.about(data, location)),
+        "missing": lambda: (_missing(location[-1]), structure.about(data, location)),
         "extra_forbidden": lambda: (
             f"unknown key {str(location[-1])!r}",
             _nearest_key(item, location, data, structure),
@@ -154,6 +154,10 @@ def _words(item: Error, location: Location, data: dict[str, Any], structure: Str
     if kind in wordings:
         return wordings[kind]()
     return _type(kind, item, location, structure.about(data, location))
+
+
+def _missing(key: str | int) -> str:
+    return f"number {key + 1} of the list is missing" if isinstance(key, int) else f"{key!r} is missing"
 
 
 def _bound(item: Error) -> str:
@@ -182,6 +186,8 @@ def _type(kind: str, item: Error, location: Location, about: str) -> tuple[str, 
 def _nearest_key(item: Error, location: Location, data: dict[str, Any], structure: Structure) -> str:
     """The key that was meant, if it stands at this level."""
     keys = item.get("known") or structure.keys(data, location[:-1])
+    if location[-1] in keys:
+        return "it does not go with the other keys here"
     return nearest(str(location[-1]), keys) if keys else "no keys are allowed here"
 
 
@@ -194,7 +200,7 @@ def _choice(item: Error) -> tuple[str, str]:
     names = re.findall(r"'([^']*)'", expected)
     if len(names) > 6:
         return f"{_shown(value)} is not known here", nearest(str(value), names)
-    return f"{_shown(value)} is not known here", f"valid: {', '.join(names) or expected}"
+    return f"{_shown(value)} is not known here", f"valid: {', '.join(names) or expected.lower()}"
 
 
 def _length(item: Error) -> tuple[str, str]:
@@ -218,7 +224,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return f"{value:.15g}" if isinstance(value, int | float) else str(value)
 
 
 def _shown(value: Any) -> str:

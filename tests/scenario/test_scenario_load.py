@@ -70,6 +70,10 @@ BAND = "network.limits.vm_pu"
 LOAD = "groups[0].load.profile"
 NOBODY = "prosumers.households-020"
 SPEED = "policies.default.parameters.speed"
+START, DURATION = "horizon.start", "horizon.duration"
+YEARS = "is not between 1900 and 2200"
+ODD_STEP = "every 7 min does not fit settlement periods of 60"
+TWO_PLACES = "place: {spread: true, buses: [LV2.101 Bus 4]}"
 SPEEDY = "{kind: zip, parameters: {speed: 3}}"
 
 
@@ -84,11 +88,19 @@ SPEEDY = "{kind: zip, parameters: {speed: 3}}"
         ("name: small", "name: ../../etc/passwd", "characters that a name may not have", "name"),
         ("name: small", "name: 5", '5 is not text (quote it: "5")', "name"),
         ("name: households", "name: a/b", "characters that a name may not have", "groups[0].name"),
-        ("duration: 1 day", "duration: 1 dya", "'1 dya' is not a duration", "horizon.duration"),
-        ("duration: 1 day", "duration: 90 minutes", "not a whole number of steps", "horizon"),
-        ("start: 2016-06-15 00:00", "start: tomorrow", "'tomorrow' is not a date and time", "horizon.start"),
-        ("start: 2016-06-15 00:00", "start: 2016-06-15T00:00Z", "name the zone in `zone`", "horizon.start"),
-        ("start: 2016-06-15 00:00", "start: 2016-03-27 02:00", "does not exist in Europe/Berlin", "horizon"),
+        ("duration: 1 day", "duration: 1 dya", "'1 dya' is not a duration", DURATION),
+        ("duration: 1 day", "duration: 90 minutes", "not a whole number of steps", DURATION),
+        ("start: 2016-06-15 00:00", "start: tomorrow", "'tomorrow' is not a date and time", START),
+        ("start: 2016-06-15 00:00", "start: 2016-06-15T00:00Z", "name the zone in `zone`", START),
+        ("start: 2016-06-15 00:00", "start: 2016-03-27 02:00", "does not exist in Europe/Berlin", START),
+        ("start: 2016-06-15 00:00", "start: 0001-01-01 00:00", YEARS, START),
+        ("start: 2016-06-15 00:00", "start: 9999-12-31 00:00", YEARS, START),
+        ("step_minutes: 60", "zone: ../../etc/passwd", "... and", "horizon.zone"),
+        ("  name: 1-LV", "  step: 7\n  name: 1-LV", ODD_STEP, "network.step"),
+        ("  name: 1-LV", "  limits: {vm_pu: [0.9]}\n  name: 1-LV", "number 2 of the list", f"{BAND}[1]"),
+        ("seed: 1", "seed: 4294967296", "must be below 4294967296", "seed"),
+        ("count: 20", "count: 20\n    place: {spread: false}", "valid: true", "groups[0].place.spread"),
+        ("count: 20", f"count: 20\n    {TWO_PLACES}", "does not go with", "groups[0].place.buses"),
         ("step_minutes: 60", "zone: Europe/Berlim", "did you mean 'Europe/Berlin'?", "horizon.zone"),
         ("count: 20", "count: 0", "0 must be at least 1", "groups[0].count"),
         ("count: 20", "count: many", "'many' is not a whole number", "groups[0].count"),
