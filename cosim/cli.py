@@ -2,12 +2,13 @@
 is called, so that `cosim --help` is there at once.
 
 Exit codes: 0 done; 1 failed while running; 2 the scenario or the call is wrong; 4 done, but limits were
-broken and --fail-on-violation was given; 130 stopped by Ctrl-C.
+broken and --fail-on-violation was given; 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LIMITS_BROKEN = 4
 INTERRUPTED = 130
+TERMINATED = 143
 WIDE = 8
 """Columns that a table in the terminal may have."""
 HOURS_OF_DAY = 24
@@ -199,7 +201,7 @@ def violations(  # noqa: PLR0913, PLR0917 - one option each
             elements=element or (),
             start=from_,
             end=to,
-            hours=_hours(hours),
+            hours=broken.parse_hours(hours),
         )
         step = found.hours("violations")
         summed: dict[By, Callable[[], tuple[pd.DataFrame, Sequence[str]]]] = {
@@ -209,7 +211,8 @@ def violations(  # noqa: PLR0913, PLR0917 - one option each
             By.row: lambda: (broken.worst(rows, top), show.ROW_COLUMNS),
         }
         if json_:
-            typer.echo(summed[by]()[0].head(top).to_json(orient="records", date_format="iso", indent=2))
+            most = HOURS_OF_DAY if by is By.hour else top
+            typer.echo(summed[by]()[0].head(most).to_json(orient="records", date_format="iso", indent=2))
         elif not len(rows):
             typer.echo(
                 "None passes the filters." if len(found.violations) else "No network limit was broken."
@@ -285,7 +288,14 @@ def bench(
 
 def main() -> None:
     """Entry point of the command `cosim`."""
+    signal.signal(signal.SIGTERM, _terminated)
     app(prog_name="cosim")
+
+
+def _terminated(*_: Any) -> None:
+    """A batch system or a container wants an end: the run is marked, as after Ctrl-C."""
+    typer.echo("stopped by SIGTERM; a run that was going on is marked as interrupted", err=True)
+    raise SystemExit(TERMINATED)
 
 
 @contextmanager
@@ -305,6 +315,11 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
+    except OSError as error:  # the system refuses, for example to print on a full disk
+        if os.environ.get("COSIM_DEBUG"):
+            raise
+        typer.echo(f"cosim failed: {error.filename or 'the output'}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
     except Exception as error:
         if os.environ.get("COSIM_DEBUG"):
             raise
@@ -362,21 +377,6 @@ def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
         raise
 
 
-def _hours(text: str) -> tuple[float, float] | None:
-    """From and to of `17-20`."""
-    from cosim.errors import Problem
-
-    if not text:
-        return None
-    first, dash, last = text.partition("-")
-    try:
-        if dash:
-            return float(first), float(last)
-    except ValueError:
-        pass
-    raise InputError(Problem(f"{text!r} is not a span of hours", "write for example 17-20", path="--hours"))
-
-
 def _labels(runs: list[Path]) -> list[str]:
     """A different name for every run: its folder's, with a number where two are alike."""
     names = [folder.resolve().name for folder in runs]
@@ -386,6 +386,8 @@ def _labels(runs: list[Path]) -> list[str]:
 def _show(*parts: Any) -> None:
     from rich.console import Console
 
+    if sys.stdout is None:  # closed by the caller
+        return
     console = Console(width=None if sys.stdout.isatty() else 160)  # a file or a pipe has no width of its own
     for part in parts:
         console.print(part, highlight=False, markup=False)

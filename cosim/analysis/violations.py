@@ -68,6 +68,23 @@ def select(
     return frame.loc[keep]
 
 
+def parse_hours(text: str) -> tuple[float, float] | None:
+    """From and to of `17-20`; None for no text.
+
+    Raises:
+        InputError: if it is no span of hours.
+    """
+    if not text:
+        return None
+    first, dash, last = text.partition("-")
+    try:
+        if dash:
+            return float(first), float(last)
+    except ValueError:
+        pass
+    raise InputError(Problem(f"{text!r} is not a span of hours", "write for example 17-20", path="--hours"))
+
+
 def by_element(frame: pd.DataFrame, step_hours: float) -> pd.DataFrame:
     """One row for each element and kind: hours broken, episodes, the worst value and when; most hours first.
 

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.analysis.violations import by_element, by_hour, element_by_hour, episodes, select, worst
+from cosim.analysis.violations import (
+    by_element,
+    by_hour,
+    element_by_hour,
+    episodes,
+    parse_hours,
+    select,
+    worst,
+)
 from cosim.errors import InputError
 
 ROWS = [
@@ -54,6 +62,17 @@ def test_all_wrong_filters_are_told_at_once(frame):
     problems = caught.value.problems
     assert [problem.path for problem in problems] == ["--kind", "--element", "--hours", "--from"]
     assert "did you mean 'bus 1'?" in str(problems[1])
+
+
+@pytest.mark.parametrize(("text", "hours"), [("17-20", (17.0, 20.0)), ("22-6.5", (22.0, 6.5)), ("", None)])
+def test_spans_of_hours_are_read(text, hours):
+    assert parse_hours(text) == hours
+
+
+@pytest.mark.parametrize("text", ["abc", "17", "17-", "17-20-22", "-"])
+def test_what_is_no_span_of_hours(text):
+    with pytest.raises(InputError, match=r"--hours: .*write for example 17-20"):
+        parse_hours(text)
 
 
 def test_by_element_counts_hours_and_keeps_the_worst(frame):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,34 @@ def _interrupt(_: Any) -> None:
     raise KeyboardInterrupt
 
 
+def test_sigterm_is_143_and_the_run_is_marked(
+    cosim: Callable[..., Result], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosim.simulation import Simulation
+
+    monkeypatch.setattr(Simulation, "step", cli._terminated)
+    result = cosim("run", tiny, "--output", tmp_path / "run")
+    assert result.exit_code == cli.TERMINATED
+    assert result.stderr.startswith("stopped by SIGTERM")
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "interrupted"
+
+
+def test_what_the_system_refuses_is_no_defect(
+    cosim: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.benchmarks.measure", lambda _: [{"rows": 1}])
+    result = cosim("bench", "market", "--json", tmp_path / "nowhere" / "x.json")
+    assert result.exit_code == 1
+    assert result.stderr == f"cosim failed: {tmp_path / 'nowhere' / 'x.json'}: No such file or directory\n"
+
+
+def test_a_closed_output_is_no_mistake(tiny: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m cosim run {tiny} --output {tmp_path / 'run'} >&-"
+    found = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert load(tmp_path / "run").complete
+
+
 def test_a_defect_is_told_in_a_line(
     cosim: Callable[..., Result], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +278,11 @@ def test_violations_are_filtered(cosim: Callable[..., Result], finished: Path) -
     assert "None passes" in cosim("violations", finished, "--from", "2017-01-01").stdout
     assert cosim("violations", finished, "--hours", "noon").exit_code == 2
     assert cosim("violations", finished, "--kind", "fire").exit_code == 2
+
+
+def test_every_hour_is_in_the_json(cosim: Callable[..., Result], finished: Path) -> None:
+    rows = json.loads(cosim("violations", finished, "--by", "hour", "--json").stdout)
+    assert [row["hour"] for row in rows] == list(range(24))
 
 
 def test_compare_shows_runs_side_by_side(cosim: Callable[..., Result], finished: Path) -> None:
