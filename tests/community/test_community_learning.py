@@ -115,7 +115,9 @@ def test_a_period_is_learnt_from_before_the_next_decision(simulated: Callable[[s
     for _ in range(3):
         simulation.step()
     simulation.finish()
-    pupil = pupil_of(simulation)
+    pupil, (community,) = pupil_of(simulation), simulation.communities
+    community.observe(3)
+    community.learn()  # what was left is dropped
     assert pupil.calls == ["explore", "learn", "explore", "learn", "explore", "finish"]
     for index, transition in enumerate(pupil.transitions):
         assert transition.inputs is pupil.inputs[index]
