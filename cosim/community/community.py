@@ -78,6 +78,9 @@ class Turn:
     """For each of them the episode of every violation, and how long it was seen [h]."""
     shadow_snapshots: list[Snapshot] = field(init=False)
     """Power flows with the utility alone; empty if they are not wanted."""
+    standing: list[Snapshot] = field(init=False)
+    """Power flows that stand for the period: its own, or the latest where the grid was not solved in it."""
+    shadow_standing: list[Snapshot] = field(init=False)
     bill: Bill = field(init=False)
     shadow_bill: Bill = field(init=False)
 
@@ -101,9 +104,12 @@ class Community:
     memory: PublicMemory
     state: FleetState = field(init=False)
     turn: Turn = field(init=False)
+    _standing: tuple[list[Snapshot], list[Snapshot]] = field(init=False)
+    """Latest power flows, and those with the utility alone."""
 
     def __post_init__(self) -> None:
         self.state = self.fleet.initial_state()
+        self._standing = [], []
 
     def observe(self, index: int) -> None:
         """Begin period `index`: what the devices can do, and what everybody knows."""
@@ -150,13 +156,14 @@ class Community:
         """Compute the power flows, and those with the utility alone."""
         turn = self.turn
         load_kwh = self.inflexible_kwh()
-        turn.snapshots = self.feeder.solve(turn.period, turn.dispatch, load_kwh, self.fleet)
+        runs = [turn.dispatch, turn.shadow] if self.counterfactual.on_grid else [turn.dispatch]
+        found = self.feeder.solve(turn.period, runs, load_kwh, self.fleet)
+        turn.snapshots = found[0]
+        turn.shadow_snapshots = found[1] if self.counterfactual.on_grid else []
         turn.episodes = [self.episodes.add(snapshot.violations) for snapshot in turn.snapshots]
-        turn.shadow_snapshots = (
-            self.feeder.solve(turn.period, turn.shadow, load_kwh, self.fleet)
-            if self.counterfactual.on_grid
-            else []
-        )
+        if turn.snapshots:
+            self._standing = turn.snapshots, turn.shadow_snapshots
+        turn.standing, turn.shadow_standing = self._standing
 
     def commit(self) -> None:
         """Let the period happen: the only phase that changes the state of a device."""

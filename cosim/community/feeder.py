@@ -3,8 +3,10 @@ of a period. The grid and its solvers are the network room's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
@@ -106,57 +108,78 @@ class Feeder:
         self._slack = slack_vm_pu
         self._buses = len(grid.buses.name)
 
-    def solve(self, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet) -> list[Snapshot]:
+    def solve(
+        self, period: Period, runs: Sequence[Dispatch], load_kwh: FloatArray, fleet: Fleet
+    ) -> list[list[Snapshot]]:
         """The power flows of a period; where the grid is solved less often than the market settles, one in
         each first of so many periods.
 
         Args:
             period: The settlement period.
-            dispatch: What the prosumers draw.
+            runs: What the prosumers draw, and what they might have drawn instead. All are solved in one call;
+                the power flows of one do not depend on which others there are, to the last bit.
             load_kwh: Their inflexible load, of which reactive power follows, shape (n,).
             fleet: Their devices, for power within the period.
+
+        Returns:
+            The snapshots of every run.
 
         Raises:
             AuditError: if the grid above does not deliver what is drawn plus what is lost.
         """
         if period.index % self.rates.every:
-            return []
-        first = period.index * self.rates.per_period // self.rates.every
-        return [
-            self._snapshot(tick, power, reactive)
-            for tick, power, reactive in self._power_by_tick(first, period, dispatch, load_kwh, fleet)
+            return [[] for _ in runs]
+        ticks = self.rates.per_period
+        first = period.index * ticks // self.rates.every
+        numbers = range(first, first + ticks)
+        p_kw = np.empty((len(runs), ticks, self._buses))
+        q_kvar = np.empty_like(p_kw)
+        for run, dispatch in enumerate(runs):
+            active, reactive = self._power(period, dispatch, load_kwh, fleet)
+            for step in range(ticks):
+                p_kw[run, step] = sum_by(self.site.bus, active[step], self._buses)
+                q_kvar[run, step] = sum_by(self.site.bus, reactive[step], self._buses)
+        passive_kw = [
+            self._add_passive(tick, p_kw[:, step], q_kvar[:, step]) for step, tick in enumerate(numbers)
         ]
+        power = p_kw.reshape(-1, self._buses), q_kvar.reshape(-1, self._buses)
+        slack = None if self._slack is None else np.tile(self._slack[numbers], len(runs))
+        flows = self._power_flow.solve_many(*power, slack)
+        rows = zip([*numbers] * len(runs), *power, flows, passive_kw * len(runs), strict=True)
+        found = [self._snapshot(*row) for row in rows]
+        return [found[start : start + ticks] for start in range(0, len(found), ticks)]
 
-    def _power_by_tick(
-        self, first: int, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet
-    ) -> Iterator[tuple[int, FloatArray, FloatArray]]:
-        """Number, active and reactive power of the prosumers [kW, kvar] for each power flow of the period."""
-        net_kw = dispatch.net_kwh / period.hours
-        load_kw = load_kwh / period.hours
-        if self.rates.per_period == 1:
-            yield first, net_kw, load_kw * self.site.reactive_share
-            return
-        deviation = fleet.within_period_kw(period, dispatch.device_kwh, self.rates.per_period)
-        load_deviation = fleet.within_period_kw(
-            period, dispatch.device_kwh, self.rates.per_period, only=("load",)
-        )
-        for step in range(self.rates.per_period):
-            reactive = (load_kw + load_deviation[step]) * self.site.reactive_share
-            yield first + step, net_kw + deviation[step], reactive
+    def _power(
+        self, period: Period, dispatch: Dispatch, load_kwh: FloatArray, fleet: Fleet
+    ) -> tuple[FloatArray, FloatArray]:
+        """Active and reactive power of the prosumers [kW, kvar] at each power flow of the period, shape
+        (power flows, n) each."""
+        net_kw = (dispatch.net_kwh / period.hours)[np.newaxis]
+        load_kw = (load_kwh / period.hours)[np.newaxis]
+        ticks = self.rates.per_period
+        if ticks > 1:
+            device_kwh = dispatch.device_kwh
+            net_kw = net_kw + fleet.within_period_kw(period, device_kwh, ticks)
+            load_kw = load_kw + fleet.within_period_kw(period, device_kwh, ticks, only=("load",))
+        return net_kw, load_kw * self.site.reactive_share
 
-    def _snapshot(self, tick: int, active_kw: FloatArray, reactive_kvar: FloatArray) -> Snapshot:
-        p_kw = sum_by(self.site.bus, active_kw, self._buses)
-        q_kvar = sum_by(self.site.bus, reactive_kvar, self._buses)
-        passive_kw = 0.0
+    def _add_passive(self, tick: int, p_kw: FloatArray, q_kvar: FloatArray) -> float:
+        """Add the power of passive customers at a power flow to that at the buses, shape (runs, buses); their
+        active power [kW]."""
+        total = 0.0
         now = tick * self.rates.every
         for passive in self.site.passive:
             active = passive.sign * passive.active_kw.power_kw(now, now + 1)[0]
             reactive = passive.sign * passive.reactive_kvar.power_kw(now, now + 1)[0]
-            passive_kw += float(active.sum())
+            total += float(active.sum())
             p_kw += sum_by(passive.bus, active, self._buses)
             q_kvar += sum_by(passive.bus, reactive, self._buses)
-        slack = None if self._slack is None else float(self._slack[tick])
-        flow = self._power_flow.solve(p_kw, q_kvar, slack)
+        return total
+
+    def _snapshot(
+        self, tick: int, p_kw: FloatArray, q_kvar: FloatArray, flow: Flow, passive_kw: float
+    ) -> Snapshot:
+        """The snapshot of a flow, audited, with the limits that it breaks."""
         self._balanced(tick, flow, float(p_kw.sum()))
         violations = find(flow, self.limits, self.grid.elements)
         return Snapshot(tick, p_kw, q_kvar, flow, violations, passive_kw)

@@ -47,8 +47,8 @@ def steps(community: Community) -> Columns:
         "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, worth),
         "optimal_surplus_eur": call_auction_surplus(orders, worth),
         **_residuals(turn),
-        **_grid(turn.snapshots, hours),
-        **_grid_alone(turn.shadow_snapshots, hours),
+        **_grid(turn, hours),
+        **_grid_alone(turn, hours),
     }
 
 
@@ -99,13 +99,6 @@ def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> 
         yield "violations", violation_columns(broken, episode, lasted_h)
 
 
-def losses_kwh(snapshots: list[Snapshot], hours: float) -> float | None:
-    """Energy lost in the grid in power flows of that length; None where one is not known."""
-    if not snapshots or not all(snapshot.flow.converged for snapshot in snapshots):
-        return None
-    return sum(snapshot.flow.losses_kw for snapshot in snapshots) * hours
-
-
 def _total(community: Community, role: Role) -> float:
     dispatched = community.turn.dispatch.device_kwh
     return sum(
@@ -141,20 +134,26 @@ def _residuals(turn: Turn) -> Columns:
     }
 
 
-def _grid(snapshots: list[Snapshot], hours: float) -> Columns:
-    """Totals of the power flows of the period; nothing but zero violations where there are none."""
+def _grid(turn: Turn, hours: float) -> Columns:
+    """Totals of the grid in the period; voltages, loadings and violations only of power flows in it.
+
+    Args:
+        turn: The period.
+        hours: What a power flow stands for [h].
+    """
+    snapshots = turn.snapshots
     found: Columns = {
         "violations": sum(len(snapshot.violations) for snapshot in snapshots),
-        "broken_h": sum(bool(len(snapshot.violations)) for snapshot in snapshots) * hours,
+        "broken_h": _broken_h(snapshots, hours),
         "converged": all(snapshot.flow.converged for snapshot in snapshots),
+        "passive_kwh": _energy(turn, [snapshot.passive_kw for snapshot in turn.standing]),
+        "slack_kwh": _energy(turn, [snapshot.flow.slack_kw for snapshot in turn.standing]),
+        "losses_kwh": _energy(turn, [snapshot.flow.losses_kw for snapshot in turn.standing]),
     }
     if not snapshots:
         return found
     flows = [snapshot.flow for snapshot in snapshots]
     return found | {
-        "passive_kwh": sum(snapshot.passive_kw for snapshot in snapshots) * hours,
-        "slack_kwh": sum(flow.slack_kw for flow in flows) * hours,
-        "losses_kwh": sum(flow.losses_kw for flow in flows) * hours,
         "vm_min_pu": min(_least(flow.vm_pu) for flow in flows),
         "vm_max_pu": max(_most(flow.vm_pu) for flow in flows),
         "line_loading_max_percent": max(_most(flow.line_loading_percent) for flow in flows),
@@ -162,15 +161,28 @@ def _grid(snapshots: list[Snapshot], hours: float) -> Columns:
     }
 
 
-def _grid_alone(snapshots: list[Snapshot], hours: float) -> Columns:
-    """The same with the utility alone; nothing where it was not solved."""
-    if not snapshots:
+def _grid_alone(turn: Turn, hours: float) -> Columns:
+    """The same with the utility alone; nothing where it is not solved."""
+    if not turn.shadow_standing:
         return {}
     return {
-        "counterfactual_losses_kwh": sum(snapshot.flow.losses_kw for snapshot in snapshots) * hours,
-        "counterfactual_violations": sum(len(snapshot.violations) for snapshot in snapshots),
-        "counterfactual_broken_h": sum(bool(len(snapshot.violations)) for snapshot in snapshots) * hours,
+        "counterfactual_losses_kwh": _energy(
+            turn, [snapshot.flow.losses_kw for snapshot in turn.shadow_standing]
+        ),
+        "counterfactual_violations": sum(len(snapshot.violations) for snapshot in turn.shadow_snapshots),
+        "counterfactual_broken_h": _broken_h(turn.shadow_snapshots, hours),
     }
+
+
+def _energy(turn: Turn, power_kw: list[float]) -> float:
+    """Energy in the period [kWh] of the power at instants that stand for equal parts of it; NaN if one of
+    them is not known."""
+    return sum(power_kw) * (turn.period.hours / len(power_kw))
+
+
+def _broken_h(snapshots: list[Snapshot], hours: float) -> float:
+    """How long any limit was broken [h], as the table of violations counts it."""
+    return sum(bool(len(snapshot.violations)) for snapshot in snapshots) * hours
 
 
 def _least(values: FloatArray) -> float:

@@ -160,8 +160,7 @@ class Recording:
         for snapshot, (episode, lasted_h) in zip(turn.snapshots, turn.episodes, strict=True):
             for table, rows in columns.flow_tables(snapshot, episode, lasted_h):
                 self._add(table, snapshot.tick, rows, number)
-        hours = community.feeder.rates.flows.hours
-        losses = [columns.losses_kwh(flows, hours) for flows in (turn.snapshots, turn.shadow_snapshots)]
+        losses = totals["losses_kwh"], totals.get("counterfactual_losses_kwh")
         self._money[number].add(turn.bill, turn.shadow_bill, *losses)
         self._p2p_kwh += totals["p2p_kwh"]
         self._saving_eur += totals["counterfactual_cost_eur"] - totals["cost_eur"]

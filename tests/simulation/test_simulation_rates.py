@@ -47,9 +47,60 @@ def test_the_grid_less_often_than_the_market(five: Callable[..., Scenario], run_
     for column in ("net_kwh", "p2p_kwh", "cost_eur"):
         same(seldom.steps[column], every.steps[column], 0.0)
     assert set(seldom.buses.period) == set(range(0, 24, 3))
-    # One power flow stands for its three hours.
-    one = every.steps.iloc[::3]
-    same(solved.slack_kwh, 3.0 * one.slack_kwh, 1e-9)
+    # One power flow stands for three hours, with the utility alone as well: each of them books its own.
+    for column in ("slack_kwh", "losses_kwh", "passive_kwh", "counterfactual_losses_kwh"):
+        same(seldom.steps[column], np.repeat(every.steps[column].iloc[::3], 3), 0.0)
+    assert seldom.steps.violations.drop(solved.index).sum() == 0
+    assert seldom.summary["network"]["losses_kwh"] == pytest.approx(seldom.steps.losses_kwh.sum())
+
+
+def test_losses_of_a_grid_that_is_solved_once_an_hour(
+    five: Callable[..., Scenario], run_of: RunScenario
+) -> None:
+    """Energies of smooth loads and sun are much the same as from four times as many power flows, and none is
+    unknown."""
+    written = five().model_dump(mode="json")
+    group = written["groups"][0]
+    group["devices"] = {"pv": group["devices"]["pv"]}
+    changes = {"horizon": written["horizon"] | {"step_minutes": 15}, "groups": [group]}
+    quarters = run_of(five(**changes))
+    hours = run_of(five(**changes, network={"step": 60}))
+    assert len(hours.steps) == 96 and 4 * len(hours.buses) == len(quarters.buses)
+    for column in ("losses_kwh", "counterfactual_losses_kwh", "slack_kwh"):
+        assert hours.steps[column].sum() == pytest.approx(quarters.steps[column].sum(), rel=0.03)
+    assert hours.summary["money"]["notes"] == quarters.summary["money"]["notes"] == []
+
+
+def test_hours_of_broken_limits_are_those_of_the_violations(
+    five: Callable[..., Scenario], run_of: RunScenario
+) -> None:
+    """Also where a power flow stands for several periods, the last of them after the end."""
+    for minutes, hours in ((300, 5.0), (30, 0.5)):
+        run = run_of(five(network={"step": minutes, "limits": {"vm_pu": [0.9999, 1.0001]}}))
+        instants = run.violations.time.nunique()
+        assert instants > 3
+        assert run.steps.broken_h.sum() == run.summary["violations"]["hours"] == instants * hours
+
+
+def test_the_run_does_not_depend_on_the_counterfactual_in_the_grid(
+    five: Callable[..., Scenario], run_of: RunScenario
+) -> None:
+    """Solved in one call with it or alone: the same to the last bit."""
+    for minutes in (60, 30):
+        pair = [
+            run_of(
+                five(network={"step": minutes, "counterfactual": wanted, "limits": {"vm_pu": [0.999, 1.001]}})
+            )
+            for wanted in (True, False)
+        ]
+        with_it, without = pair
+        assert "counterfactual_losses_kwh" not in without.steps or (
+            without.steps.counterfactual_losses_kwh.isna().all()
+        )
+        for table in ("buses", "branches", "violations"):
+            assert getattr(with_it, table).equals(getattr(without, table))
+        for column in ("slack_kwh", "losses_kwh", "vm_min_pu", "violations"):
+            same(with_it.steps[column], without.steps[column], 0.0)
 
 
 def test_passive_customers_stay(five: Callable[..., Scenario], run_of: RunScenario) -> None:
