@@ -121,7 +121,7 @@ def test_an_hour_skipped_and_an_hour_doubled_are_what_the_zone_says(tmp_path: Pa
     assert series.start_s == datetime(2025, 10, 26, tzinfo=BERLIN).timestamp()
 
 
-def test_quarter_hours_doubled_as_a_block_or_in_pairs(tmp_path: Path) -> None:
+def test_quarter_hours_doubled_as_a_block(tmp_path: Path) -> None:
     block = [*stamps(datetime(2025, 10, 26, 1, 30), 6), *stamps(datetime(2025, 10, 26, 2), 6)]
     write(tmp_path / "p.csv", table(block, range(1, 13), range(1, 13)))
     series = read_columns(CsvLoad(file="p.csv"), BERLIN, tmp_path, loads=True)
@@ -194,6 +194,24 @@ def test_summer_time_as_changing_offsets(tmp_path: Path) -> None:
     write(tmp_path / "p.csv", table(times, [1, 2, 3], [1, 2, 3]))
     series = read_columns(CsvLoad(file="p.csv"), UTC, tmp_path, loads=True)
     assert (len(series.values_kw), series.step_s) == (3, 3600)
+
+
+def test_blank_lines_do_not_shift_the_line_that_is_told(tmp_path: Path) -> None:
+    lines = table(stamps(datetime(2025, 1, 1), 3), [1, 1, "x"], [1, 1, 1])
+    write(tmp_path / "p.csv", [*lines[:2], "", "", *lines[2:]])
+    assert problems_of(tmp_path) == [(6, "a: 'x' is not a number")]
+
+
+@pytest.mark.parametrize("header", ["time,Wärme", "time,a"])
+def test_another_encoding(tmp_path: Path, header: str) -> None:
+    (tmp_path / "p.csv").write_bytes(f"{header}\n2025-01-01,1ä\n".encode("latin-1"))
+    assert problems_of(tmp_path) == [(None, "not a text file in UTF-8")]
+
+
+def test_quarter_hours_of_autumn_in_pairs_are_not_in_order(tmp_path: Path) -> None:
+    pairs = [time for time in stamps(datetime(2025, 10, 26, 2), 4) for _ in range(2)]
+    write(tmp_path / "p.csv", table(pairs, [1] * 8, [1] * 8))
+    assert problems_of(tmp_path, BERLIN)
 
 
 def test_many_problems_are_cut_with_a_count(tmp_path: Path) -> None:
