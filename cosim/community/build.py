@@ -219,7 +219,11 @@ def _passive(grid: Grid, placement: Placement, ticks: Clock) -> tuple[Passive, .
     ):
         if len(rows):
             active, reactive = read(
-                list(injections.profile[rows]), injections.p_kw[rows], injections.q_kvar[rows], ticks
+                list(injections.profile[rows]),
+                injections.p_kw[rows],
+                injections.q_kvar[rows],
+                ticks,
+                grid.origin.simbench_scenario,
             )
             found.append(Passive(injections.bus[rows], active, reactive, sign))
     return tuple(found)

@@ -144,6 +144,12 @@ class Origin:
     name: str
     file: Path | None = None
 
+    @property
+    def simbench_scenario(self) -> int:
+        """Number of the SimBench scenario, for the series of the grid's own loads and generators: the last
+        but one part of a code ("1-LV-rural2--1-sw": 1); 0, today's, for a grid from elsewhere."""
+        return int(self.name.split("-")[-2]) if self.source == "simbench" else 0
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosim.community import build
 from cosim.community.community import Community, Turn
 from cosim.community.feeder import Passive
 from cosim.errors import AuditError
+from cosim.network.grid import Grid, Origin, load_grid
+from cosim.profiles.passive import passive_loads
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 
@@ -65,6 +68,32 @@ def test_passive_customers_draw_what_they_do_at_that_moment(
     own = Passive(np.array([3]), series, kit.series([[0.0]]), 1.0)
     community.feeder.site = replace(community.feeder.site, passive=(own,))
     assert [snapshot.passive_kw for snapshot in after(simulation, index + 1).snapshots] == expected
+
+
+def test_passive_customers_follow_the_series_of_their_grid_s_scenario(
+    five: Callable[..., Scenario], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SimBench's loads that stand for a whole village differ between today and the future."""
+    plain = load_grid(five().network, five().base)
+    names = np.full(len(plain.loads), "lv_rural1", dtype=object)
+
+    def grid_of(code: str) -> Grid:
+        loads = replace(plain.loads, profile=names)
+        return replace(plain, origin=Origin("simbench", code), loads=loads)
+
+    group = five().model_dump(mode="json")["groups"][0] | {"place": {"in_place_of_loads": True}}
+    scenario = five(groups=[group])
+    clock = scenario.horizon.clock()
+    drawn = []
+    for number in (0, 2):
+        code = f"1-MV-rural--{number}-sw"
+        monkeypatch.setattr(build, "load_grid", lambda *_, code=code: grid_of(code))
+        (passive,) = simulated(scenario)[1].feeder.site.passive
+        nominal = plain.loads.p_kw[np.isin(plain.loads.bus, passive.bus)]
+        expected, _ = passive_loads(["lv_rural1"] * len(nominal), nominal, nominal, clock, number)
+        drawn.append(passive.active_kw.power_kw(0, 24).sum(axis=1))
+        np.testing.assert_allclose(drawn[-1], expected.power_kw(0, 24).sum(axis=1), rtol=1e-12)
+    assert np.abs(drawn[1] - drawn[0]).max() > 0.01 * drawn[0].max()
 
 
 def test_generation_counts_negative(five: Callable[..., Scenario], kit: Any) -> None:

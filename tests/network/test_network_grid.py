@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from cosim.core import cache as core_cache
 from cosim.network import cache
 from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, Origin, check_placement, find_buses, load_grid
+from cosim.network.registry import simbench_codes
 
 ROOT = Path(__file__).parents[2]
 VILLAGE = NetworkConfig(source="json", name="networks/village.json")
@@ -177,6 +179,15 @@ def test_loads_are_scaled_and_those_off_left_out(net: Any, compiled: Compile) ->
     assert grid.loads.bus.tolist() == [3]
     assert grid.generators.p_kw.tolist() == [20.0]
     assert grid.generators.name.tolist() == ["roof"]
+
+
+def test_the_scenario_of_a_simbench_code() -> None:
+    for number in (0, 1, 2):
+        codes = [code for code in simbench_codes() if re.search(rf"-{number}-(no_)?sw$", code)]
+        assert 3 * len(codes) == len(simbench_codes())
+        assert {Origin("simbench", code).simbench_scenario for code in codes} == {number}
+    assert Origin("json", "of-1-sw.json").simbench_scenario == 0
+    assert Origin("pandapower", "create_cigre_network_lv").simbench_scenario == 0
 
 
 def test_buses_are_found_by_name(village: Grid) -> None:
