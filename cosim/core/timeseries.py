@@ -86,7 +86,8 @@ def require_file(problems: Problems) -> Path:
     file = problems.file
     if not file.is_file():
         beside = [other.name for other in file.parent.glob(f"*{file.suffix}")] if file.parent.is_dir() else []
-        raise problems.fail("no such file", nearest(file.name, beside))
+        remedy = nearest(file.name, beside) if beside else "paths start at the folder of the scenario"
+        raise problems.fail("no such file", remedy)
     return file
 
 
@@ -106,7 +107,11 @@ def unreadable_file(error: Exception, problems: Problems) -> InputError:
 def check_columns(names: Sequence[str], titles: Sequence[str], problems: Problems, hint: str = "") -> None:
     """Report columns that a file does not have, hint before the nearest title, or has more than once."""
     for name in names:
-        if name not in titles:
+        if name not in titles and len(titles) == 1 and re.search(r"[,;\t|]", titles[0]):
+            problems.add(
+                f"no column {name!r}", f"all titles are one: {titles[0]!r}; is it separated so?", line=1
+            )
+        elif name not in titles:
             problems.add(f"no column {name!r}", hint + nearest(name, titles), line=1)
         elif list(titles).count(name) > 1:
             problems.add(f"column {name!r} is there more than once", line=1)

@@ -77,7 +77,7 @@ class Series:
         raise ProfileError(
             Problem(
                 f"the profile covers {shown}, the scenario needs {needed}: {share:.0%} of it is covered",
-                "move horizon.start, shorten horizon.days, or give a longer file"
+                "move horizon.start, shorten horizon.duration, or give a longer file"
                 + (
                     "; `year: repeat` serves other years"
                     if len(self.values_kw) * self.step_s >= 364 * 86400

@@ -18,6 +18,7 @@ from cosim.market import mechanism
 from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
+from cosim.network.slack import slack_series
 from cosim.profiles.profiles import Profiles
 from cosim.scenario.load import Loaded, Source, in_order, opened, validated
 from cosim.scenario.placement import Placement, place
@@ -99,6 +100,7 @@ class _Rooms:
         self._ask(("market",), lambda: mechanism.create(scenario.market))
         population = populate(scenario, streams)
         grid = self._ask(("network",), lambda: load_grid(scenario.network, scenario.base))
+        self._ask(("network",), lambda: slack_series(scenario.network, clock, scenario.base))
         placement = None
         if grid is not None:
             placement, misplaced = place(scenario, grid, streams)

@@ -105,8 +105,12 @@ def _report_gaps(utc_s: IntArray, problems: Problems) -> None:
             problems.add("at least two rows with a time and a price are needed")
         return
     steps = np.diff(utc_s[rows])
+    onward = steps > 0  # the others are told already
+    if not onward.any():
+        return
+    later = rows[1:][onward]
     usual, length = np.zeros(len(utc_s)), np.zeros(len(utc_s))
-    usual[rows[1:]], length[rows[1:]] = _usual(steps), steps * (np.diff(rows) == 1)
+    usual[later], length[later] = _usual(steps[onward]), (steps * (np.diff(rows) == 1))[onward]
     problems.rows(
         length > 1.5 * usual,
         lambda row: f"gap of {timedelta(seconds=length[row])}, {timedelta(seconds=usual[row])} is usual here",

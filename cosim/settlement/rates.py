@@ -104,11 +104,7 @@ def course_or_problems(price: AnyPrice, clock: Clock, folder: Path, path: str) -
     try:
         return course(price, clock, folder)
     except InputError as error:
-        # A problem in a data file keeps that file's place; the scenario's key goes into the wording.
-        return [
-            Problem(f"{problem.message} ({path})", problem.remedy, file=problem.file, line=problem.line)
-            for problem in error.problems
-        ]
+        return [problem.at(path=path) for problem in error.problems]
 
 
 def _fill(

@@ -190,6 +190,18 @@ def test_columns_that_are_missing_or_there_twice(tmp_path: Path) -> None:
         read(file, "volt", time="zeit")
 
 
+def test_another_separator_is_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(
+        ProfileError, match=r"no column 'time' \(all titles are one: 'time\|v'; is it separated"
+    ):
+        read(write(tmp_path, "2016-06-06 00:00|1", title="time|v"))
+
+
+def test_no_file_and_none_like_it(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=r"no such file \(paths start at the folder of the scenario\)"):
+        read(tmp_path / "s.csv")
+
+
 def test_a_byte_order_mark_and_the_line_ends_of_other_systems_are_no_matter(tmp_path: Path) -> None:
     file = tmp_path / "s.csv"
     file.write_bytes(b"\xef\xbb\xbftime;v\r\n2016-06-06 00:00;1\r\n\r\n2016-06-06 01:00;x\r\n")

@@ -67,8 +67,19 @@ def test_each_room_is_asked(write: Write, good: str, old: str, new: str, at: str
 
 def test_a_price_series_that_is_not_there(write: Write, good: str) -> None:
     (problem,) = mistakes(write(good.replace("feed_in: 0.08", "feed_in: {file: prices.csv}")))
-    assert "tariffs.default.feed_in" in str(problem)
+    assert problem.path == "tariffs.default.feed_in.file"
+    assert problem.line == line_of(good, "feed_in")
     assert "prices.csv" in str(problem)
+
+
+def test_a_slack_series_is_read(write: Write, good: str, tmp_path: Path) -> None:
+    text = good.replace("  name: 1-LV", "  slack_vm_pu: slack.csv\n  name: 1-LV")
+    (problem,) = mistakes(write(text))
+    assert (problem.path, problem.line) == ("network.slack_vm_pu", line_of(text, "slack.csv"))
+    assert "no such file" in problem.message
+    (tmp_path / "slack.csv").write_text("time,vm_pu\n2016-06-15 00:00,1.0\n2016-06-15 01:00,high\n")
+    (problem,) = mistakes(write(text))
+    assert (problem.file, problem.line) == (tmp_path / "slack.csv", 3)
 
 
 def test_a_profile_that_is_too_short_or_has_text(write: Write, good: str, tmp_path: Path) -> None:

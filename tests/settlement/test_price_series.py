@@ -184,3 +184,10 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_bytes(b"\xff\xfe\x00")
     (problem,) = problems(tmp_path)
     assert problem.message == "not a text file in UTF-8"
+
+
+def test_rows_out_of_order_are_told_once_and_make_no_gap(tmp_path: Path) -> None:
+    write(tmp_path, "2016-06-06 01:00,0.1", "2016-06-06 00:00,0.1", "2016-06-06 02:00,0.1")
+    (problem,) = problems(tmp_path)
+    assert problem.line == 3
+    assert "rows are not in order" in problem.message

@@ -306,11 +306,10 @@ def test_all_problems_of_all_series_are_told_at_once(tmp_path: Path) -> None:
     )
     with pytest.raises(ScenarioError) as caught:
         TariffBook(config, clock(), ["default"], tmp_path)
-    messages = [problem.message for problem in caught.value.problems]
-    assert messages == [
-        "no such file (tariffs.default.retail.energy)",
-        "'x' is not a price (tariffs.default.feed_in)",
-        "no such file (tariffs.wholesale)",
+    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
+        ("tariffs.default.retail.energy", "no such file"),
+        ("tariffs.default.feed_in", "'x' is not a price"),
+        ("tariffs.wholesale", "no such file"),
     ]
 
 
