@@ -54,7 +54,11 @@ another place with --output)"
         return f"no permission to write {path} (choose another place with --output)"
     if error.errno == errno.ENOENT:
         return f"{path} could not be written: its folder was removed while the run was writing to it"
-    return f"{path} could not be written: {error.strerror or error}"
+    if error.errno == errno.ENOTDIR:
+        return (
+            f"{path} could not be written: a part of its path is a file (choose another place with --output)"
+        )
+    return f"{path} could not be written: {error.strerror or error} (choose another place with --output)"
 
 
 def _free(path: Path) -> str:

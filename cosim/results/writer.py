@@ -97,7 +97,11 @@ class RunFolder:
         self.manifest = manifest
         self._recorder: Recorder | None = None
         self._write_manifest()
-        write_text(path / "scenario.yaml", scenario)
+        try:
+            write_text(path / "scenario.yaml", scenario)
+        except OutputError as error:  # nobody enters a folder that could not be begun, so nobody leaves it
+            self._stop("failed", str(error), error)
+            raise
 
     def __enter__(self) -> RunFolder:
         return self

@@ -13,6 +13,7 @@ from cosim.agents import Prosumer
 from cosim.analysis.indicators import Indicators
 from cosim.community.community import Community
 from cosim.core.outputs import OutputsConfig
+from cosim.errors import OutputError
 from cosim.report.html import write_report
 from cosim.results import manifest as manifests
 from cosim.results.columns import device_columns
@@ -102,8 +103,18 @@ def run(
         totals = recording.write_totals(folder.path)
         files = [totals, *folder.complete(summary, seconds=seconds, audit=summary["audit"])]
     if scenario.outputs.report:
-        files.append(write_report(load(folder.path)))
+        files.append(_reported(folder.path))
     return Outcome(folder.path, summary, recording.violations, files)
+
+
+def _reported(folder: Path) -> Path:
+    """Write the report of a run whose tables are complete."""
+    try:
+        return write_report(load(folder))
+    except OutputError as error:
+        raise OutputError(
+            f"{error}; all else of the run is whole: `cosim report {folder}` writes the report later"
+        ) from error
 
 
 class Recording:

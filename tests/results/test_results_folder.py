@@ -174,6 +174,25 @@ def test_a_disk_too_full_for_the_manifest_never_leaves_a_complete_run(tmp_path, 
     assert status(tmp_path / "a")["status"] == "failed"  # in the space of the old one
 
 
+def test_a_run_that_cannot_be_begun_has_failed(tmp_path, monkeypatch):
+    real = Path.write_text
+
+    def sometimes(path, text, **options):
+        return full() if path.name.startswith("scenario.yaml") else real(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", sometimes)
+    with pytest.raises(OutputError, match="the disk is full"):
+        writing.RunFolder(make_folder("a", tmp_path / "a"), writing.manifests.begun("a", 1, ""), "")
+    assert status(tmp_path / "a")["status"] == "failed"
+    assert "scenario.yaml" in status(tmp_path / "a")["message"]
+
+
+def test_a_path_through_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="a part of its path is a file"):
+        make_folder("a", tmp_path / "file" / "below")
+
+
 def test_a_manifest_that_cannot_be_written_at_all_still_says_running(tmp_path, monkeypatch):
     manifest = writing.manifests.begun("a", 1, "")
     folder = writing.RunFolder(make_folder("a", tmp_path / "a"), manifest, "")

@@ -103,6 +103,18 @@ def test_energy_that_goes_missing_ends_the_run(
     assert manifest(folder)["status"] == "failed"
 
 
+def test_a_report_that_cannot_be_written_leaves_a_complete_run(
+    five: Callable[..., Scenario], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Any) -> Path:
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr("cosim.simulation.runner.write_report", full)
+    with pytest.raises(OutputError, match=r"the disk is full; .* `cosim report .*` writes the report later"):
+        run(five(outputs={"report": True}), folder)
+    assert load(folder).complete
+
+
 def test_nothing_is_written_for_a_scenario_that_cannot_be_built(
     five: Callable[..., Scenario], folder: Path
 ) -> None:
