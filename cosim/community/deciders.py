@@ -37,8 +37,8 @@ class PolicyGroup:
 
     @property
     def title(self) -> str:
-        """What messages call it."""
-        return f"policy {self.policy.name!r} of {self.label!r}"
+        """What messages call it; a class of somebody else's may have no name."""
+        return f"policy {self.policy.name or type(self.policy).__qualname__!r} of {self.label!r}"
 
 
 @dataclass(frozen=True, slots=True)

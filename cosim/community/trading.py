@@ -12,6 +12,7 @@ from cosim.bidding.rows import Bids
 from cosim.community.deciders import Deciders, PolicyGroup
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Orders, Prices
+from cosim.errors import CosimError, RunError
 from cosim.market.audit import check
 from cosim.market.mechanism import Mechanism, Session
 from cosim.policies.contract import RoundView, board
@@ -55,16 +56,25 @@ def run_session(
     Raises:
         AuditError: if the clearing breaks a rule that holds for any market.
         PolicyError: if a policy quotes what the contract does not allow.
+        RunError: if the mechanism raises.
     """
     quotes = gate.bidder.quotes(gate.bids, gate.margins, gate.prices)
     orders, rows = gate.bidder.orders(gate.bids, quotes, gate.prices, deciders.trading)
-    session = mechanism.open(orders, rng)
-    if deciders.requotes:
-        _rounds(session, gate, deciders, orders, rows, rounds, step)
-    else:
-        session.advance()
-    limit_prices = session.limit_prices()
-    clearing = session.close()
+    try:
+        session = mechanism.open(orders, rng)
+        if deciders.requotes:
+            _rounds(session, gate, deciders, orders, rows, rounds, step)
+        else:
+            session.advance()
+        limit_prices = session.limit_prices()
+        clearing = session.close()
+    except CosimError:
+        raise
+    except Exception as error:  # a mechanism may be somebody else's code
+        name = type(mechanism).__qualname__
+        raise RunError(
+            f"period {step}: the market mechanism {name} raised {type(error).__name__}: {error}"
+        ) from error
     check(orders, clearing, limit_prices)
     return Traded(orders, rows, clearing)
 

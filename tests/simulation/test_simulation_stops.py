@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cosim.core.arrays import FloatArray
-from cosim.errors import AuditError, InputError, OutputError, PolicyError
+from cosim.errors import AuditError, InputError, OutputError, PolicyError, RunError
 from cosim.policies.contract import Policy, PolicyInputs
 from cosim.policies.registry import REGISTRY
 from cosim.results.read import load
@@ -22,7 +22,6 @@ from cosim.simulation import Progress, run
 class FailsLate(Policy):
     """Returns no number in the sixth period."""
 
-    name = "fails-late"
     summary = "NaN after a while"
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
@@ -76,7 +75,9 @@ def test_an_interrupted_run_says_so(five: Callable[..., Scenario], folder: Path)
 def test_a_policy_that_returns_no_number_ends_the_run(
     five: Callable[..., Scenario], folder: Path, fails_late: str
 ) -> None:
-    with pytest.raises(PolicyError, match=r"period 5: policy 'fails-late' .* returned bid_margin = nan"):
+    with pytest.raises(
+        PolicyError, match=r"period 5: policy 'FailsLate' of 'default' returned bid_margin = nan"
+    ):
         run(five(policies={"default": fails_late}), folder)
     found = manifest(folder)
     assert found["status"] == "failed" and found["periods_done"] == 5
@@ -99,6 +100,15 @@ def test_energy_that_goes_missing_ends_the_run(
 
     monkeypatch.setattr(Bidder, "dispatch", leaky)
     with pytest.raises(AuditError, match="period 0"):
+        run(five(), folder)
+    assert manifest(folder)["status"] == "failed"
+
+
+def test_a_mechanism_that_raises_ends_the_run(
+    five: Callable[..., Scenario], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.market.double_auction.DoubleAuction.open", lambda *_: 1 / 0)
+    with pytest.raises(RunError, match="period 0: the market mechanism DoubleAuction raised ZeroDivision"):
         run(five(), folder)
     assert manifest(folder)["status"] == "failed"
 
