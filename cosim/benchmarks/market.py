@@ -28,7 +28,7 @@ def run() -> list[dict[str, Any]]:
     """Orders per second on random books, the median of repetitions after compiling.
 
     Returns:
-        Rows with the columns case, orders, seconds (of one session), orders_per_s, target (or None).
+        Rows with the columns case, orders, ms (of one session), orders_per_s, target (or None).
     """
     rows = [
         _row("kernel, no links", KERNEL_ORDERS, _kernel_seconds, links=False),
@@ -67,7 +67,7 @@ def _row(case: str, count: int, seconds_of: Callable[[Orders, int], float], *, l
     return {
         "case": case,
         "orders": count,
-        "seconds": seconds,
+        "ms": 1e3 * seconds,
         "orders_per_s": count / seconds,
         "target": TARGETS.get(case),
     }

@@ -40,7 +40,8 @@ class Case:
 
 CASES = (
     Case("rural-100, 7 days", 7),
-    Case("rural-100, 28 days", 28),
+    Case("rural-100, 112 days", 112),
+    Case("rural-100, 224 days", 224),
     Case("10,000 prosumers, 1 day", 1, LARGE_FACTOR, LARGE_GRID),
 )
 

@@ -96,6 +96,7 @@ class RunFolder:
         self.path = path
         self.manifest = manifest
         self._recorder: Recorder | None = None
+        self._tables: list[Path] | None = None
         self._write_manifest()
         try:
             write_text(path / "scenario.yaml", scenario)
@@ -126,6 +127,16 @@ class RunFolder:
         self._recorder = recorder
         return recorder
 
+    def join(self) -> list[Path]:
+        """Join the parts of all tables; returns the tables' paths. Once: a second call does nothing more.
+
+        Raises:
+            OutputError: if a table cannot be written.
+        """
+        if self._tables is None:
+            self._tables = [] if self._recorder is None else self._recorder.close()
+        return self._tables
+
     def complete(
         self,
         summary: Mapping[str, Any],
@@ -148,9 +159,7 @@ class RunFolder:
         """
         self.manifest.seconds = dict(seconds or {})
         self.manifest.audit = dict(audit or {})
-        written: list[Path] = []
-        if self._recorder is not None:
-            written += self._recorder.close()
+        written = self.join()
         write_json(self.path / "summary.json", summary)
         self._finish("complete", "")
         return [*written, self.path / "summary.json"]

@@ -19,7 +19,7 @@ from cosim.errors import Problem, UnknownNameError
 from cosim.scenario.schema import Scenario
 
 PHASES = ("observe", "learn", "decide", "trade", "plan", "network", "commit", "settle", "publish")
-"""Phases of a period whose seconds are counted; the run adds `setup` and `record`."""
+"""Phases of a period whose seconds are counted; the run adds `setup`, `record` and `join`."""
 
 
 class Simulation(mesa.Model):

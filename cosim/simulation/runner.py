@@ -98,7 +98,10 @@ def run(
             if progress is not None:
                 progress(recording.progress())
         simulation.finish()
-        seconds = {"setup": setup, **simulation.seconds, "record": recording.seconds}
+        started = time.perf_counter()
+        folder.join()
+        joining = time.perf_counter() - started
+        seconds = {"setup": setup, **simulation.seconds, "record": recording.seconds, "join": joining}
         summary = recording.summary(seconds)
         totals = recording.write_totals(folder.path)
         files = [totals, *folder.complete(summary, seconds=seconds, audit=summary["audit"])]
