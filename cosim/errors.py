@@ -10,7 +10,7 @@ for people, exit codes are for scripts.
     └── RunError               1   a run that could not be finished
         ├── AuditError         1   energy or money does not balance: a defect, never the user's fault
         ├── PolicyError        1   a policy returned what the contract does not allow
-        └── OutputError        1   results could not be written or read (a full disk, a folder that is no run)
+        └── OutputError        1   results could not be written or read (a full disk, a run that did not end)
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.errors import OutputError
+from cosim.errors import InputError, OutputError, Problem
 from cosim.results.join import parts, read_part
 from cosim.results.manifest import FILE
 from cosim.results.recorder import PARTS
@@ -27,7 +27,8 @@ def load(run: str | Path, *, partial: bool = False) -> Run:
         partial: Also accept a run that did not come to its end: what it had recorded by then.
 
     Raises:
-        OutputError: if it is no run, one that did not end well, or one of a newer cosim.
+        InputError: if it is no run.
+        OutputError: if it is one that did not end well, or one of a newer cosim.
     """
     path = Path(run)
     manifest = _manifest(path)
@@ -53,7 +54,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         content = json.loads((path / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise OutputError(f"{path} is no run: there is no {FILE} in it{_runs_near(path)}") from None
+        raise InputError(Problem(f"{path} is no run: there is no {FILE} in it", _runs_near(path))) from None
     except (OSError, ValueError) as error:
         raise OutputError(f"{path / FILE} cannot be read: {error}") from error
     if not isinstance(content, dict) or "status" not in content:
@@ -67,8 +68,8 @@ def _runs_near(path: Path) -> str:
         if folder.is_dir():
             found = sorted(folder.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
             if found:
-                return f" (did you mean {found[0].parent}?)"
-    return " (name the folder that cosim run printed at its end)"
+                return f"did you mean {found[0].parent}?"
+    return "name the folder that cosim run printed at its end"
 
 
 class Run:

@@ -43,6 +43,9 @@ def summary(found: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_key_figures(found), "", limits(found["violations"]), _limits_alone(found)]
     if found.get("money", {}).get("parties"):
         parts += ["", money(found["money"])]
+    notes = found.get("run", {}).get("notes")
+    if notes:
+        parts += ["", *(_text(f"Note: {note}") for note in notes)]
     if found.get("speed", {}).get("seconds"):
         parts += ["", phases(found["speed"])]
     return Group(*parts)
@@ -122,8 +125,9 @@ def _limits_alone(found: Mapping[str, Any]) -> RenderableType:
     alone = found["network"].get("utility_only_broken_h")
     if alone is None:
         return ""
-    hours = f"in {number(alone, 2, 'hours')}" if alone else "in no hour"
-    return f"With the utility alone limits would be broken {hours}."
+    if not alone:
+        return "" if not found["violations"]["count"] else "With the utility alone no limit would be broken."
+    return f"With the utility alone limits would be broken in {number(alone, 2, 'hours')}."
 
 
 def _alone(energy: Mapping[str, Any], name: str) -> str:

@@ -206,8 +206,16 @@ class Recording:
                 "seed": scenario.seed,
                 "network": scenario.network.name,
                 "limits": self.simulation.communities[0].feeder.limits.usual(),
+                "notes": self.notes(),
             },
         )
+
+    def notes(self) -> list[str]:
+        """What a user should know of grid and tariffs: what is left out or treated differently."""
+        found: dict[str, None] = {}
+        for community in self.simulation.communities:
+            found |= dict.fromkeys((*community.feeder.grid.notes, *community.tariffs.notes()))
+        return list(found)
 
     def _closed_money(self) -> Money:
         """The money table of all communities, with what their stores hold at the end."""

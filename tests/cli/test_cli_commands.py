@@ -295,7 +295,7 @@ def test_compare_shows_runs_side_by_side(cosim: Callable[..., Result], finished:
 def test_what_is_no_run_is_said_so(cosim: Callable[..., Result], tmp_path: Path) -> None:
     for command in ("violations", "compare", "report"):
         result = cosim(command, tmp_path)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "is no run" in result.stderr
 
 

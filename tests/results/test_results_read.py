@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cosim.core.outputs import OutputsConfig
-from cosim.errors import OutputError
+from cosim.errors import InputError, OutputError
 from cosim.results.read import load
 
 
@@ -45,13 +45,13 @@ def test_some_columns_can_be_read_alone(made_run):
 
 
 def test_a_folder_that_is_no_run_is_told_with_a_run_nearby(made_run, tmp_path):
-    with pytest.raises(OutputError, match=r"is no run.*did you mean .*made-up\?"):
+    with pytest.raises(InputError, match=r"is no run.*did you mean .*made-up\?"):
         load(made_run.parent)
-    with pytest.raises(OutputError, match=r"is no run.*did you mean .*made-up\?"):
+    with pytest.raises(InputError, match=r"is no run.*did you mean .*made-up\?"):
         load(made_run.parent / "mode-up")
-    with pytest.raises(OutputError, match="name the folder that cosim run printed"):
+    with pytest.raises(InputError, match="name the folder that cosim run printed"):
         load(tmp_path)
-    with pytest.raises(OutputError, match="is no run"):
+    with pytest.raises(InputError, match="is no run"):
         load(made_run / "manifest.json")
 
 
