@@ -114,8 +114,8 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         )
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
-        if key in found["peaks"]:
-            peak = found["peaks"][key]
+        peak = found["peaks"].get(key)
+        if peak is not None and peak["value"] > 0.0:
             table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"]))
     return table
 
