@@ -14,11 +14,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cosim.bidding.behind_the_meter import settle_behind_the_meter
+from cosim.bidding.behind_the_meter import INDIFFERENT_EUR_PER_KWH, settle_behind_the_meter
 from cosim.bidding.fields import Mode, action_columns, action_fields
 from cosim.bidding.rows import Bids, Rows
 from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
-from cosim.core.records import BUY, SELL, Clearing, Dispatch, Orders, Prices
+from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Dispatch, Orders, Prices
 from cosim.devices.base import Device, Ranges
 from cosim.devices.fleet import Fleet
 
@@ -116,7 +116,13 @@ class Bidder:
             limit_price >= prices.ask_floor_eur_per_kwh[owner],
             limit_price <= prices.bid_ceiling_eur_per_kwh[owner],
         )
-        quantity = bids.quantity_kwh * self._beyond_own_need(bids)
+        share = self._beyond_own_need(bids, prices)
+        quantity = bids.quantity_kwh * share
+        flexible = rows.limit != NO_LIMIT
+        shared = np.ones(
+            rows.devices
+        )  # what a device keeps for its owner, its other row cannot use up either
+        np.minimum.at(shared, rows.limit[flexible], share[flexible])
         chosen = np.flatnonzero((quantity > 0.0) & hopeful & trading[owner])
         orders = Orders(
             owner[chosen],
@@ -125,26 +131,35 @@ class Bidder:
             quantity[chosen],
             rows.limit[chosen],
             bids.weight[chosen],
-            np.ones(rows.devices),
+            shared,
         )
         return orders, chosen
 
-    def _beyond_own_need(self, bids: Bids) -> FloatArray:
+    def _beyond_own_need(self, bids: Bids, prices: Prices) -> FloatArray:
         """Share of every row that goes to the market, shape (k,).
 
-        Devices that could cover the owner's own deficit (or take its own surplus) offer only what they can
-        beyond it: what the market leaves of the deficit they cover themselves after gate closure. Else a
-        prosumer would sell from its battery and buy from the utility in the same period.
+        What a prosumer wants for certain (its deficit, and devices that would draw even from the utility)
+        comes first from its own surplus, then from its devices that give for less than retail; these offer
+        only what they can beyond it. Likewise devices that take the own surplus bid only for what they can
+        take beyond it. What the market leaves is then matched behind the meter. Else a prosumer would sell
+        and buy from the utility in the same period.
         """
         n, owner = self.fleet.prosumers, self.rows.owner
-        # Only devices that gain by it: a dear battery covers no deficit, and surplus is curtailed only where
-        # feeding in costs money.
-        gain = bids.side * (bids.reservation_eur_per_kwh - bids.reservation_eur_per_kwh[:n][owner])
-        against = (bids.side != bids.side[:n][owner]) & (gain > 0.0)
-        able = sum_by(owner, np.where(against, bids.quantity_kwh, 0.0), n)
-        need = bids.quantity_kwh[:n]
-        beyond = np.divide(np.maximum(able - need, 0.0), able, out=np.ones(n), where=able > 0.0)
-        return np.where(against, beyond[owner], 1.0)
+        price, quantity, buying = bids.reservation_eur_per_kwh, bids.quantity_kwh, bids.side == BUY
+        flexible = self.rows.limit != NO_LIMIT
+        from_utility = price >= (prices.retail_eur_per_kwh - INDIFFERENT_EUR_PER_KWH)[owner]
+        deficit = np.where(buying[:n], quantity[:n], 0.0)
+        surplus = quantity[:n] - deficit
+        wanted = sum_by(owner, np.where(flexible & buying & from_utility, quantity, 0.0), n)
+        kept = np.minimum(surplus, wanted)
+        gives = flexible & ~buying & ~from_utility
+        takes = flexible & buying & (price > prices.feed_in_eur_per_kwh[owner])
+        share = np.ones(len(owner))
+        share[:n] = _share_left(quantity[:n], kept)
+        for rows, need in ((gives, deficit + wanted - kept), (takes, surplus)):
+            able = sum_by(owner, np.where(rows, quantity, 0.0), n)
+            share = np.where(rows, _share_left(able, need)[owner], share)
+        return share
 
     def dispatch(
         self, bids: Bids, prices: Prices, clearing: Clearing | None = None, chosen: IntArray | None = None
@@ -203,6 +218,12 @@ class Bidder:
             trade_cost_eur=cost,
             trade_paid_eur=paid,
         )
+
+
+def _share_left(able_kwh: FloatArray, need_kwh: FloatArray) -> FloatArray:
+    """What is left of `able_kwh` after `need_kwh`, as a share; 1 where there is nothing, shape (n,)."""
+    left = np.maximum(able_kwh - need_kwh, 0.0)
+    return np.divide(left, able_kwh, out=np.ones_like(able_kwh), where=able_kwh > 0.0)
 
 
 def _value(device: Device, action: FloatArray | None, prices: Prices) -> FloatArray:

@@ -108,7 +108,7 @@ def _cards(found: Mapping[str, Any]) -> str:
         (
             number(cost["saving_percent"], 1, "%"),
             f"saved against the utility alone ({number(cost['saving_eur'], 2, 'EUR')}); "
-            f"{cost.get('worse_off', '-')} worse off",
+            f"{cost.get('worse_off', '-')} worse off by the bill",
             "",
         ),
         (

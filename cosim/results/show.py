@@ -82,7 +82,7 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
     table.add_row(
         "Saving",
         number(cost["saving_eur"], 2, "EUR"),
-        f"{number(cost['saving_percent'], 1, '%')}; {cost.get('worse_off', '-')} worse off",
+        f"{number(cost['saving_percent'], 1, '%')}; {cost.get('worse_off', '-')} worse off by the bill",
     )
     table.add_row(
         "Traded between prosumers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 
 from cosim.market.surplus import call_auction_surplus
 from cosim.policies.registry import names
-from cosim.results.read import Run
+from cosim.results.read import Run, load
+from cosim.scenario.load import load_scenario
 from cosim.scenario.schema import Scenario
-from cosim.simulation import Simulation, columns
+from cosim.simulation import Simulation, columns, run
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 RULES = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
 every_policy = pytest.mark.parametrize("policy", RULES)
 every_mode = pytest.mark.parametrize("bidding", ["reservation", "setpoint"])
@@ -26,6 +29,17 @@ def same(left: Any, right: Any, absolute: float = 1e-9) -> None:
 
 def test_every_policy_is_among_those_that_are_run_here() -> None:
     assert set(RULES) <= set(names())
+
+
+@every_policy
+def test_nobody_sells_and_imports_in_the_same_period(policy: str, tmp_path: Path) -> None:
+    """Own need comes before the market, also that of a vehicle that charges whatever the price."""
+    changes = [("policies.default", policy), ("outputs.report", False), ("market.rounds", 3)]
+    scenario = load_scenario(SCENARIOS / "rural-100-summer.yaml", changes, days=2)
+    table = load(run(scenario, tmp_path / "run").folder).prosumers
+    both = np.minimum(table.sold_kwh, table.import_kwh)
+    assert float(both.max()) < 1e-9
+    assert policy == "utility-only" or float(table.sold_kwh.sum()) > 100.0
 
 
 @every_mode
