@@ -17,7 +17,7 @@ from cosim.network.config import NetworkConfig
 from cosim.scenario.groups import NAME, Groups, SingleProsumer
 from cosim.scenario.horizon import Horizon
 from cosim.scenario.labels import misfits
-from cosim.scenario.nested import raise_inside
+from cosim.scenario.nested import error, raise_inside
 from cosim.scenario.policies import AnyPolicy
 from cosim.settlement.config import TariffsConfig
 
@@ -54,6 +54,14 @@ class Scenario(Config):
     @model_validator(mode="after")
     def _names_fit(self) -> Scenario:
         raise_inside(misfits(self.model_dump(mode="json")))
+        return self
+
+    @model_validator(mode="after")
+    def _whole_power_flows(self) -> Scenario:
+        step, minutes = self.network.step, self.horizon.periods * self.horizon.step_minutes
+        if step is not None and minutes % step:
+            text = f"a power flow every {step} min does not fit a run of {minutes} min (write a divisor)"
+            raise_inside([error(("network", "step"), "value_error", text, step)])
         return self
 
     @property

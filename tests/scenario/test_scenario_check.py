@@ -125,3 +125,9 @@ def test_the_account_of_a_good_scenario(write: Write, good: str) -> None:
 def test_implausible_energy_is_a_warning(write: Write, good: str) -> None:
     facts = check(write(good), [("groups[0].load", {"annual_energy_kwh": 90_000})])
     assert any("20 of 20 loads are outside" in warning for warning in account_of(facts).warnings)
+
+
+def test_a_run_is_a_whole_number_of_power_flows(tmp_path: Path) -> None:
+    file = Path(__file__).resolve().parents[2] / "scenarios" / "quickstart.yaml"
+    with pytest.raises(ScenarioError, match="60 min does not fit a run of 75 min"):
+        check(file, [("network.step", 60), ("horizon.duration", "75 minutes")])
