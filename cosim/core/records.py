@@ -42,6 +42,8 @@ class Orders:
     """What one filled kWh takes from the shared limit, not negative, shape (k,)."""
     shared: FloatArray
     """What every shared limit holds at the opening, shape (limits,)."""
+    capacity_kwh: float = float("inf")
+    """Most that may be traded between owners in the whole session: what the network passes that carries it."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -62,6 +64,16 @@ class Trades:
 
     def __len__(self) -> int:
         return len(self.buy_row)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Public prices of the utility between which trade is worth while for somebody, of one period."""
+
+    low_eur_per_kwh: float
+    """What a seller gets without the market, in the default tariff."""
+    high_eur_per_kwh: float
+    """Highest trade price at which a buyer of the default tariff pays no more than without the market."""
 
 
 PUBLIC_FIELDS = (
