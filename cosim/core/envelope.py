@@ -13,8 +13,8 @@ from cosim.core.carriers import Carrier
 class Store:
     """Energy inside devices that hold some. With x drawn at the terminal [kWh] and e inside [kWh],
 
-        e[t+1] = retention[t] e[t] + charge_efficiency max(x[t], 0) + min(x[t], 0) / discharge_efficiency
-                 + inflow[t],        floor[t] <= e[t+1] <= full[t].
+    e[t+1] = retention[t] e[t] + charge_efficiency max(x[t], 0) + min(x[t], 0) / discharge_efficiency
+             + inflow[t],        floor[t] <= e[t+1] <= full[t].
     """
 
     energy_kwh: FloatArray

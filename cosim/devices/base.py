@@ -1,5 +1,10 @@
 """The contract of a device kind: all devices of one kind in one community, as columns. It decides nothing:
-it says what is possible (`ranges`), what flexibility is worth (`reservation`) and what happens (`commit`).
+it says what is possible (`ranges`), what flexibility is worth (`reservation`), what it takes from other
+carriers (`inputs`), what a planner needs to know (`envelope`) and what happens (`commit`).
+
+Every device has one main terminal, on the carrier `Device.carrier`; its energy is what is decided, traded and
+committed, drawn positive. A heat source has it on the heat side, where it is negative; the electricity or gas
+that it takes for that follows from `inputs`.
 
 A kind is immutable; its state is a separate mapping of columns, so that a shadow fleet, a checkpoint or a
 planner has its own.
@@ -9,23 +14,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from cosim.core import draw
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.carriers import Carrier
 from cosim.core.clock import Clock, Period
 from cosim.core.config import Config
+from cosim.core.envelope import Envelope
 from cosim.core.records import Field, Series
 from cosim.core.streams import Streams
+from cosim.core.weather import Weather
 
 State = Mapping[str, FloatArray]
 """Columns of what changes from period to period, each of shape (devices,)."""
 
 
-Role = Literal["load", "generation", "storage"]
+Role = Literal["load", "generation", "storage", "conversion"]
+Follows = Literal["load", "pv", "wind", "heat"]
+"""What kind of series a device follows; where it comes from is its `profile` in the scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,8 @@ class Site:
     """Steps of the series in one settlement period."""
     series: Mapping[str, Series]
     """Series by device kind, one column per device of the kind, in the order of the requests."""
+    weather: Weather | None = None
+    """On the ticks of the series; None if the scenario has none."""
     draws: Draws = Draws()
     """Randomness of the kind; `Device.build` fills it in."""
 
@@ -89,18 +102,39 @@ class Ranges:
     """Energy at the devices' terminals that is possible in one period [kWh], drawn positive, shape (d,).
 
     `low <= base <= high`. `base` is what happens when nobody asks for flexibility; every value between
-    `low` and `high` can be committed.
+    `low` and `high` can be committed, but for what `minimum` leaves out.
     """
 
     low_kwh: FloatArray
     base_kwh: FloatArray
     high_kwh: FloatArray
+    minimum_kwh: FloatArray | None = None
+    """Smallest magnitude besides zero that can be committed (minimum load; a load that runs or does not), 0
+    where there is none, shape (d,); None if no device of the kind has one. Whether such a device is on is
+    settled before anything is traded (`switched`); one whose base is not zero is on already."""
 
     def setpoint(self, action: FloatArray) -> FloatArray:
         """Energy [kWh] for set-points in [-1, 1]: 0 is `base`, 1 is `high`, -1 is `low`, linear between."""
         up = np.maximum(action, 0.0) * (self.high_kwh - self.base_kwh)
         down = np.minimum(action, 0.0) * (self.base_kwh - self.low_kwh)
         return self.base_kwh + up + down
+
+    def switched(self, on: BoolArray) -> Ranges:
+        """What is left once it is settled which devices with a minimum are on, shape (d,): between minimum
+        and the far end where on, nothing where off; devices without a minimum stay as they are."""
+        if self.minimum_kwh is None:
+            return self
+        free = (self.minimum_kwh <= 0.0) | (self.base_kwh != 0.0)
+        gives = self.low_kwh < 0.0
+        least = np.where(gives, -self.minimum_kwh, self.minimum_kwh)
+        low = np.where(on, np.where(gives, self.low_kwh, least), 0.0)
+        high = np.where(on, np.where(gives, least, self.high_kwh), 0.0)
+        base = np.where(on, least, 0.0)
+        return Ranges(
+            np.where(free, self.low_kwh, low),
+            np.where(free, self.base_kwh, base),
+            np.where(free, self.high_kwh, high),
+        )
 
 
 class Device(ABC):
@@ -118,9 +152,16 @@ class Device(ABC):
     """One line for `cosim list devices`."""
     Config: ClassVar[type[Config]]
     role: ClassVar[Role]
-    """How its energy counts in totals."""
+    """How its energy counts in totals: a `conversion` turns one carrier into another."""
+    carrier: ClassVar[Carrier] = "electricity"
+    """Of the main terminal."""
+    follows: ClassVar[Follows | None] = None
+    """The kind of series that it follows (`Site.series[kind]`), None for devices without one."""
+    needs_weather: ClassVar[bool] = False
+    """True: the scenario has to have a `weather`."""
     flexible: ClassVar[bool] = False
-    """True: a policy decides (a field `KIND.value` or `KIND.setpoint` of its action)."""
+    """True: a policy decides (a field `KIND.value` or `KIND.setpoint` of its action). What a `conversion`
+    does follows from its cost in bidding mode `reservation`: there it has no field."""
     observations: ClassVar[tuple[Field, ...]] = ()
     """What `observe` returns, in order; names without the kind."""
 
@@ -132,6 +173,12 @@ class Device(ABC):
 
     def __len__(self) -> int:
         return len(self.prosumer)
+
+    def seeing(self, series: Mapping[str, Series], weather: Weather | None) -> Self:
+        """The same devices with other series and weather, for example forecasts; they share everything else."""
+        other = copy(self)
+        other.site = replace(self.site, series=series, weather=weather)
+        return other
 
     @classmethod
     def build(cls, requests: Sequence[Request], site: Site) -> Self:
@@ -172,6 +219,50 @@ class Device(ABC):
             high_eur_per_kwh: Highest retail price of the tariff, shape (d,).
         """
         return low_eur_per_kwh, high_eur_per_kwh
+
+    def setpoint(self, ranges: Ranges, action: FloatArray) -> FloatArray:
+        """Energy at the main terminal [kWh] for set-points in [-1, 1]: 0 is `base`, 1 is `high`, -1 is `low`,
+        linear between. A `conversion` goes from off (-1) to all it can give (1).
+
+        What lies between zero and a minimum is moved to the nearer of the two before anything is traded.
+        """
+        if self.role == "conversion":
+            return ranges.high_kwh - 0.5 * (action + 1.0) * (ranges.high_kwh - ranges.low_kwh)
+        return ranges.setpoint(action)
+
+    def action_of(self, ranges: Ranges, energy_kwh: FloatArray) -> FloatArray:
+        """The set-point in [-1, 1] of an energy: `setpoint` turned round; 0 where nothing can be decided."""
+        if self.role == "conversion":
+            share = _ratio(ranges.high_kwh - energy_kwh, ranges.high_kwh - ranges.low_kwh)
+            return np.clip(2.0 * share - 1.0, -1.0, 1.0)
+        beyond = energy_kwh - ranges.base_kwh
+        up = _ratio(beyond, ranges.high_kwh - ranges.base_kwh)
+        down = _ratio(beyond, ranges.base_kwh - ranges.low_kwh)
+        return np.clip(np.where(beyond > 0.0, up, down), -1.0, 1.0)
+
+    def inputs(self, state: State, period: Period) -> Mapping[Carrier, FloatArray]:
+        """Energy drawn from other carriers per kWh drawn at the main terminal, shape (d,) each.
+
+        A heat source draws negative heat: a heat pump has -1 / COP for electricity, a boiler -1 / efficiency
+        for gas, and what gives electricity besides (CHP) a positive number.
+        """
+        del state, period
+        return {}
+
+    def envelope(self, state: State, first: int, count: int) -> Envelope:
+        """What a planner knows of the periods `first` to `first + count - 1`, starting from `state`.
+
+        The default is right for devices without memory and without a minimum.
+        """
+        periods = [self.site.clock.period(index) for index in range(first, first + count)]
+        ranges = [self.ranges(state, period) for period in periods]
+        inputs = [self.inputs(state, period) for period in periods]
+        return Envelope(
+            self.carrier,
+            np.array([span.low_kwh for span in ranges]),
+            np.array([span.high_kwh for span in ranges]),
+            {carrier: np.array([taken[carrier] for taken in inputs]) for carrier in inputs[0]},
+        )
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """State after a period in which the devices drew `energy_kwh`; pure."""
@@ -215,6 +306,11 @@ def _occurrence(owner: IntArray) -> IntArray:
     slot = np.empty(len(owner), dtype=np.int64)
     slot[order] = np.arange(len(owner)) - first
     return slot
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """`part / whole`, 0 where the whole is nothing."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=np.abs(whole) > 0.0)
 
 
 def _drawn(request: Request, name: str) -> FloatArray:

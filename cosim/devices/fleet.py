@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cosim.core.arrays import FloatArray, sum_by
+from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
+from cosim.core.records import Series
+from cosim.core.weather import Weather
 from cosim.devices.base import Device, Ranges, Request, Site, State
 from cosim.devices.registry import load
 from cosim.errors import CosimError, InputError, Problem, RunError
@@ -76,17 +79,30 @@ class Fleet:
             name: device.commit(state[name], period, device_kwh[name]) for name, device in self.kinds.items()
         }
 
+    def seeing(self, series: Mapping[str, Series], weather: Weather | None) -> Fleet:
+        """The same devices with other series and weather, for example forecasts."""
+        return Fleet([device.seeing(series, weather) for device in self.kinds.values()], self.prosumers)
+
+    def of(self, carrier: Carrier) -> dict[str, Device]:
+        """The kinds whose main terminal is on a carrier."""
+        return {name: device for name, device in self.kinds.items() if device.carrier == carrier}
+
+    def inputs(self, state: FleetState, period: Period) -> dict[str, Mapping[Carrier, FloatArray]]:
+        """What each kind draws from other carriers per kWh at its main terminal; kinds without are left out."""
+        found = {name: device.inputs(state[name], period) for name, device in self.kinds.items()}
+        return {name: taken for name, taken in found.items() if taken}
+
     def total_by_prosumer(self, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
-        """Sum over each prosumer's devices, shape (prosumers,)."""
+        """Sum over each prosumer's devices, shape (prosumers,); energies of one carrier."""
         total = np.zeros(self.prosumers)
         for name, energy in device_kwh.items():
             total += sum_by(self.kinds[name].prosumer, energy, self.prosumers)
         return total
 
-    def stored_kwh(self, state: FleetState) -> FloatArray:
-        """Energy stored at every prosumer [kWh], shape (prosumers,)."""
+    def stored_kwh(self, state: FleetState, carrier: Carrier = "electricity") -> FloatArray:
+        """Energy of a carrier stored at every prosumer [kWh], shape (prosumers,)."""
         total = np.zeros(self.prosumers)
-        for name, device in self.kinds.items():
+        for name, device in self.of(carrier).items():
             stored = device.stored_kwh(state[name])
             if stored is not None:
                 total += sum_by(device.prosumer, stored, self.prosumers)

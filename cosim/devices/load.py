@@ -9,7 +9,7 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import NonNegative
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Role, State
+from cosim.devices.base import Device, Follows, Ranges, Role, State
 from cosim.devices.series import deviation_kw, energy_kwh, power_kw
 
 
@@ -27,6 +27,7 @@ class Load(Device):
     kind: ClassVar[str] = "load"
     summary: ClassVar[str] = "inflexible electricity demand from a profile"
     role: ClassVar[Role] = "load"
+    follows: ClassVar[Follows | None] = "load"
     Config: ClassVar[type[Config]] = LoadConfig
     observations: ClassVar[tuple[Field, ...]] = (
         Field("kwh", "kWh", 0.0, float("inf"), "Demand of this period."),

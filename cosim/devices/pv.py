@@ -16,7 +16,7 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import NonNegative, Share
 from cosim.core.records import Field
-from cosim.devices.base import Device, Ranges, Role, Site, State
+from cosim.devices.base import Device, Follows, Ranges, Role, Site, State
 from cosim.devices.series import deviation_kw, energy_kwh, power_kw
 
 
@@ -38,6 +38,7 @@ class Pv(Device):
     kind: ClassVar[str] = "pv"
     summary: ClassVar[str] = "photovoltaics from a profile per kWp, curtailable"
     role: ClassVar[Role] = "generation"
+    follows: ClassVar[Follows | None] = "pv"
     Config: ClassVar[type[Config]] = PvConfig
     observations: ClassVar[tuple[Field, ...]] = (
         Field("kwh", "kWh", 0.0, float("inf"), "Production possible in this period."),
