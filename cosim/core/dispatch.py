@@ -1,4 +1,4 @@
-"""What everybody does in one period and how it was paired: the record between bidding, network and settlement.
+"""What everybody does in one period and how it was paired: the record between bidding, network, settlement.
 
 Signs as in `records`: drawn positive, injected negative; bought, sold, imported and exported are magnitudes.
 """
@@ -47,7 +47,7 @@ class Dispatch:
     device_kwh: dict[str, FloatArray]
     """Device kind -> energy at its main terminal, shape (devices of that kind,)."""
     electricity_kwh: dict[str, FloatArray]
-    """Device kind -> electricity that it draws, whichever terminal that is; kinds without any are left out."""
+    """Device kind -> electricity that it draws, at whichever terminal; kinds without any are left out."""
     electricity: Position
     heat: Position | None
     """None where nobody has a device for heat."""

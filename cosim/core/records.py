@@ -43,7 +43,7 @@ class Orders:
     shared: FloatArray
     """What every shared limit holds at the opening, shape (limits,)."""
     capacity_kwh: float = float("inf")
-    """Most that may be traded between owners in the whole session: what the network passes that carries it."""
+    """Most that may be traded between owners in the whole session: what the network can carry."""
 
     def __len__(self) -> int:
         return len(self.owner)

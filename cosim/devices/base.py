@@ -175,7 +175,7 @@ class Device(ABC):
         return len(self.prosumer)
 
     def seeing(self, series: Mapping[str, Series], weather: Weather | None) -> Self:
-        """The same devices with other series and weather, for example forecasts; they share everything else."""
+        """The same devices with other series and weather, for example forecasts; all else is shared."""
         other = copy(self)
         other.site = replace(self.site, series=series, weather=weather)
         return other

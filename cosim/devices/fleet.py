@@ -88,7 +88,7 @@ class Fleet:
         return {name: device for name, device in self.kinds.items() if device.carrier == carrier}
 
     def inputs(self, state: FleetState, period: Period) -> dict[str, Mapping[Carrier, FloatArray]]:
-        """What each kind draws from other carriers per kWh at its main terminal; kinds without are left out."""
+        """What each kind draws from other carriers per kWh at its main terminal; not of kinds without."""
         found = {name: device.inputs(state[name], period) for name, device in self.kinds.items()}
         return {name: taken for name, taken in found.items() if taken}
 
