@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.blocks import Blocks
 from cosim.core.clock import Clock
 from cosim.core.records import Series
 from cosim.scenario.population import Ownership
@@ -29,28 +30,25 @@ class SideBySide:
     parts: Sequence[Series]
     columns: Sequence[IntArray]
     clock: Clock
-    _block: int = field(default=-1, init=False, repr=False)
-    _day: FloatArray = field(default_factory=lambda: np.zeros((0, 0)), init=False, repr=False)
+    _blocks: Blocks = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._blocks = Blocks(self._compute, self.clock.periods, self.clock.periods_per_day)
 
     def power_kw(self, first: int, last: int) -> FloatArray:
-        """Power [kW] in the ticks first to last - 1 of one day, shape (last - first, columns).
+        """Power [kW] in the ticks first to last - 1, shape (last - first, columns), not to be written to.
 
         Raises:
-            IndexError: if the ticks are not within one day, counted from the start of the run.
+            IndexError: if the run has no such ticks.
         """
-        size = self.clock.periods_per_day
-        block = first // size
-        if (last - 1) // size != block:
-            raise IndexError(f"ticks {first} to {last} are not within one day")
-        if block != self._block:
-            end = min((block + 1) * size, self.clock.periods)
-            parts = [
-                part.power_kw(block * size, end)[:, columns]
-                for part, columns in zip(self.parts, self.columns, strict=True)
-            ]
-            self._day = np.ascontiguousarray(np.concatenate(parts, axis=1))
-            self._block = block
-        return self._day[first - block * size : last - block * size]
+        return self._blocks.window(first, last)
+
+    def _compute(self, first: int, last: int) -> FloatArray:
+        parts = [
+            part.power_kw(first, last)[:, columns]
+            for part, columns in zip(self.parts, self.columns, strict=True)
+        ]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
 def follow(ownerships: Sequence[Ownership], kind: str, ticks: Clock, folder: Path) -> SideBySide:

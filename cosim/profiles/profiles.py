@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.blocks import Blocks
 from cosim.core.clock import Clock
 from cosim.profiles.resample import overlap
 
@@ -57,8 +58,10 @@ class Profiles:
     axis_s: IntArray
     """Start of every tick on the source's axis [s], shape (periods,)."""
     origin: Origin
-    _block: int = field(default=-1, repr=False)
-    _cached: FloatArray = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    _blocks: Blocks = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._blocks = Blocks(self._compute, self.clock.periods, self.clock.periods_per_day)
 
     def power_kw(self, first: int, last: int) -> FloatArray:
         """Mean power of the ticks `first` to `last` - 1 [kW], shape (last - first, n), not to be written to.
@@ -66,29 +69,12 @@ class Profiles:
         Raises:
             IndexError: if the clock has no such ticks.
         """
-        if not 0 <= first <= last <= self.clock.periods:
-            raise IndexError(f"ticks {first} to {last} of {self.clock.periods}")
-        size = self.clock.periods_per_day
-        if first // size == max(last - 1, first) // size and first < last:
-            start = first // size * size
-            return self._day(first // size)[first - start : last - start]
-        parts = [
-            self._day(block)[max(first - block * size, 0) : last - block * size]
-            for block in range(first // size, -(-last // size))
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, self.n))
+        return self._blocks.window(first, last)
 
-    def _day(self, block: int) -> FloatArray:
-        if block != self._block:
-            size = self.clock.periods_per_day
-            ticks = slice(block * size, min((block + 1) * size, self.clock.periods))
-            self._cached = self._compute(self.axis_s[ticks])
-            self._cached.flags.writeable = False
-            self._block = block
-        return self._cached
-
-    def _compute(self, start_s: IntArray) -> FloatArray:
-        covered = overlap(start_s, self.clock.step_minutes * 60, self.source.slot_s)
+    def _compute(self, first: int, last: int) -> FloatArray:
+        if first == last:
+            return np.empty((0, self.n))
+        covered = overlap(self.axis_s[first:last], self.clock.step_minutes * 60, self.source.slot_s)
         slots = covered.slots()
         return covered.apply(slots, self.source.rows(slots))
 
