@@ -17,6 +17,7 @@ from cosim.policies.contract import (
     Transition,
     board,
 )
+from cosim.policies.outlook import Outlook, Owned, action_name
 from cosim.policies.registry import create, load, names
 from cosim.policies.rules.baseline import baseline_action
 from cosim.policies.validation import (
@@ -35,6 +36,8 @@ __all__ = [
     "BID_MARGIN",
     "Everybody",
     "Finding",
+    "Outlook",
+    "Owned",
     "Policy",
     "PolicyInputs",
     "RoundView",
@@ -42,6 +45,7 @@ __all__ = [
     "SingleAgentPolicy",
     "Spec",
     "Transition",
+    "action_name",
     "baseline_action",
     "board",
     "check_policy",

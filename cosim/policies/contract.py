@@ -22,6 +22,7 @@ from cosim.core.records import BUY, SELL, Field, PublicInformation
 from cosim.core.registry import nearest
 from cosim.core.streams import Streams
 from cosim.errors import PolicyError, Problem, UnknownNameError
+from cosim.policies.outlook import Outlook
 
 BID_MARGIN = "bid_margin"
 """Action on buying: -1 bids the own reservation price, +1 the lower end of the price band (feed-in)."""
@@ -29,8 +30,10 @@ ASK_MARGIN = "ask_margin"
 """Action on selling: -1 asks the own reservation price, +1 the upper end of the price band (retail)."""
 BID, ASK = 0, 1
 """Columns of every array with two sides."""
-NEEDS = ("own", "public", "everybody")
-"""What a policy may declare to read: its own row, the public information, the rows of all others."""
+NEEDS = ("own", "public", "outlook", "everybody")
+"""What a policy may declare to read: its own row, the public information, forecasts of its own row, the rows
+of all others. A policy that pools its own prosumers' private data, so that what one does depends on another's,
+declares `everybody`, too."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class PolicyInputs:
     where the prosumer lacks the device."""
     everybody: Everybody | None = None
     """None unless the policy's `needs` has "everybody"."""
+    outlook: Outlook | None = None
+    """Periods ahead, for its own prosumers alone; None unless the policy's `needs` has "outlook"."""
 
     def __len__(self) -> int:
         return len(self.observation)
@@ -240,6 +245,8 @@ class Policy(ABC):
     """True: `learn` is called after every period."""
     needs: tuple[str, ...] = ("own",)
     """What it reads, of `NEEDS`; may depend on the parameters (set it on the instance then)."""
+    horizon_hours: float = 24.0
+    """How far ahead it wants to see, if `needs` has "outlook" [h]; the instance may say otherwise."""
     Config: ClassVar[type[Parameters]] = NoParameters
     """Its parameters; part of the scenario's schema."""
 

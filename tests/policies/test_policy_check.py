@@ -258,7 +258,7 @@ def test_declaration() -> None:
     assert [finding.message for finding in check_policy(Nameless) if finding.check == "declaration"] == [
         "`name` is empty",
         "`summary` has to be one line of text",
-        "`needs` has rumours; valid: own, public, everybody",
+        "`needs` has rumours; valid: own, public, outlook, everybody",
     ]
 
 
