@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.core.records import BUY, NO_LIMIT, SELL, Orders
-from cosim.market.config import MarketConfig
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Orders
 from cosim.market.double_auction import DoubleAuction
 from cosim.market.order_book import OrderBook
 
@@ -22,6 +21,7 @@ TARGETS = {"kernel, no links": 5e6, "kernel, links": 3e6}
 """Orders per second that the kernel should reach."""
 _ORDERS_PER_CASE = 400_000
 _BOOKS = 5
+_BAND = Band(0.08, 0.30)
 
 
 def run() -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def _row(case: str, count: int, seconds_of: Callable[[Orders, int], float], *, l
 
 def _kernel_seconds(orders: Orders, seed: int) -> float:
     """All arrivals of a session that is open already, its order of arrival drawn."""
-    session = DoubleAuction(MarketConfig()).open(orders, np.random.default_rng(seed))
+    session = DoubleAuction().open(orders, np.random.default_rng(seed), _BAND)
     session.advance(0)
     start = time.perf_counter()
     session.advance()
@@ -84,10 +84,10 @@ def _kernel_seconds(orders: Orders, seed: int) -> float:
 
 def _session_seconds(orders: Orders, seed: int) -> float:
     """A session from its opening to its clearing, as the simulation runs it."""
-    mechanism = DoubleAuction(MarketConfig())
+    mechanism = DoubleAuction()
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
-    session = mechanism.open(orders, rng)
+    session = mechanism.open(orders, rng, _BAND)
     session.advance()
     session.close()
     return time.perf_counter() - start

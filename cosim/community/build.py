@@ -27,7 +27,7 @@ from cosim.core.streams import Streams
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
 from cosim.errors import ScenarioError
-from cosim.market import mechanism
+from cosim.market import registry as mechanisms
 from cosim.network import limits, solver
 from cosim.network.episodes import Episodes
 from cosim.network.grid import Grid, load_grid
@@ -86,7 +86,9 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         bidder=bidder,
         observer=observer,
         deciders=_deciders(scenario, population, fields, name),
-        market=Market(mechanism.create(scenario.market), scenario.market.rounds, own.within("market")),
+        market=Market(
+            mechanisms.create(scenario.market.mechanism, **scenario.market.values()), own.within("market")
+        ),
         tariffs=tariffs,
         feeder=_feeder(scenario, grid, placement, rates),
         episodes=Episodes(grid.elements, rates.flows.step_minutes),

@@ -48,7 +48,6 @@ class Market:
     """Rules of a community's market."""
 
     mechanism: Mechanism
-    rounds: int
     streams: Streams
 
     def arrivals(self, index: int) -> np.random.Generator:
@@ -140,7 +139,7 @@ class Community:
             market.mechanism,
             gate,
             self.deciders,
-            market.rounds,
+            market.mechanism.rounds,
             market.arrivals(turn.period.index),
             turn.period.index,
         )

@@ -11,7 +11,7 @@ from cosim.bidding.bidder import Bidder
 from cosim.bidding.rows import Bids
 from cosim.community.deciders import Deciders, PolicyGroup
 from cosim.core.arrays import FloatArray, IntArray, sum_by
-from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Orders, Prices
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Clearing, Orders, Prices
 from cosim.errors import CosimError, RunError
 from cosim.market.audit import check
 from cosim.market.mechanism import Mechanism, Session
@@ -61,7 +61,7 @@ def run_session(
     quotes = gate.bidder.quotes(gate.bids, gate.margins, gate.prices)
     orders, rows = gate.bidder.orders(gate.bids, quotes, gate.prices, deciders.trading)
     try:
-        session = mechanism.open(orders, rng)
+        session = mechanism.open(orders, rng, _band(gate.prices))
         if deciders.requotes:
             _rounds(session, gate, deciders, orders, rows, rounds, step)
         else:
@@ -77,6 +77,11 @@ def run_session(
         ) from error
     check(orders, clearing, limit_prices)
     return Traded(orders, rows, clearing)
+
+
+def _band(prices: Prices) -> Band:
+    """The widest band between utility prices of anybody."""
+    return Band(float(prices.ask_floor_eur_per_kwh.min()), float(prices.bid_ceiling_eur_per_kwh.max()))
 
 
 def _rounds(

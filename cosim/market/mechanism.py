@@ -1,18 +1,18 @@
-"""What a market mechanism is: the protocols that the simulation relies on, and how one is made from its
-settings. The mechanisms themselves are elsewhere."""
+"""What a market mechanism is: the contract that the simulation relies on. The mechanisms themselves are
+elsewhere; it imports without numba, since the scenario's schema is built from their settings."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.records import Clearing, Orders, PublicInformation, Trades
-from cosim.errors import CosimError, Problem, UnknownNameError
-from cosim.market.config import MECHANISMS, MarketConfig
+from cosim.core.config import Config
+from cosim.core.records import Band, Clearing, Orders, PublicInformation, Trades
 
 Rows = IntArray | Sequence[int]
 """Rows of the orders that a session was opened with."""
@@ -49,7 +49,8 @@ class Session(Protocol):
     def advance(self, count: int | None = None) -> Fills:
         """Let the next `count` rows of the current round arrive, or all that are left of it.
 
-        A call never goes beyond the end of a round; one that finds the round over begins the next.
+        A call never goes beyond the end of a round; one that finds the round over begins the next, if the
+        mechanism has more than one.
         """
         ...
 
@@ -67,6 +68,7 @@ class Session(Protocol):
 
         Raises:
             ValueError: naming the row, for a price that is NaN, a quantity that is negative or too large.
+            RuntimeError: after the last round of a mechanism that has a last one (`multi_round` is False).
         """
         ...
 
@@ -83,7 +85,8 @@ class Session(Protocol):
         ...
 
     def limit_prices(self) -> FloatArray:
-        """The most generous price that each row has quoted, shape (k,): no row may trade beyond it."""
+        """The price beyond which no row may trade, shape (k,): the most generous that it has quoted while it
+        could be matched."""
         ...
 
     def close(self) -> Clearing:
@@ -91,45 +94,48 @@ class Session(Protocol):
         ...
 
 
-@runtime_checkable
-class Mechanism(Protocol):
-    """Rules of a market. Its class takes a MarketConfig."""
+class NoParameters(Config):
+    """The Config of a mechanism that has none."""
 
-    def open(self, orders: Orders, rng: np.random.Generator) -> Session:
-        """A session for `orders`; nothing has arrived yet. `rng` draws the order of arrival.
+
+class Mechanism(ABC):
+    """Rules of a market.
+
+    A subclass sets `name` and `summary`, names its `Config` and implements `open`; one that clears once is
+    made more easily from `cosim.market.one_shot.OneShot`.
+
+    Args:
+        config: An instance of its `Config`; None takes the defaults.
+    """
+
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    """One line for `cosim list mechanisms`."""
+    multi_round: ClassVar[bool] = False
+    """True: trade goes on over rounds, and quotes may be replaced between them. False: it clears once, at the
+    end of the first round."""
+    Config: ClassVar[type[Config]] = NoParameters
+    """Its parameters; part of the scenario's schema."""
+
+    config: Config
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = self.Config() if config is None else config
+
+    @property
+    def rounds(self) -> int:
+        """How often per session everybody may quote; 1 unless `multi_round`."""
+        return 1
+
+    @abstractmethod
+    def open(self, orders: Orders, rng: np.random.Generator, band: Band) -> Session:
+        """A session for `orders`; nothing has arrived yet.
+
+        Args:
+            orders: Who wants what. Not more than `orders.capacity_kwh` may be traded between owners.
+            rng: Draws the order of arrival, and whatever lot the mechanism draws.
+            band: Public prices of the utility in this period.
 
         Raises:
             ValueError: naming the row, if an order is not valid.
         """
-        ...
-
-
-def create(config: MarketConfig) -> Mechanism:
-    """The mechanism that `config` names.
-
-    Raises:
-        UnknownNameError: if there is none of that name, it cannot be made, or it has no `open`.
-    """
-    try:
-        found = MECHANISMS.load(config.mechanism)
-    except UnknownNameError as error:
-        raise UnknownNameError([problem.at(path="mechanism") for problem in error.problems]) from error
-    try:
-        mechanism = found(config)
-    except CosimError:
-        raise
-    except Exception as error:  # somebody else's code
-        raise _no_mechanism(config, f"raised {type(error).__name__}: {error}") from error
-    if not isinstance(mechanism, Mechanism):
-        raise _no_mechanism(config, "is none")
-    return mechanism
-
-
-def _no_mechanism(config: MarketConfig, why: str) -> UnknownNameError:
-    return UnknownNameError(
-        Problem(
-            f"market mechanism {config.mechanism!r} {why}",
-            "it has to be a class that takes a MarketConfig and has a method open(orders, rng)",
-            path="mechanism",
-        )
-    )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cosim.core.clock import Clock
 from cosim.core.streams import Streams
 from cosim.errors import InputError, Problem, ScenarioError
-from cosim.market import mechanism
+from cosim.market.registry import create
 from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
@@ -97,7 +97,7 @@ class _Rooms:
         scenario, source = self.loaded.scenario, self.loaded.source
         clock = scenario.horizon.clock()
         streams = Streams(scenario.seed).within(COMMUNITY)
-        self._ask(("market",), lambda: mechanism.create(scenario.market))
+        self._ask(("market",), lambda: create(scenario.market.mechanism, **scenario.market.values()))
         population = populate(scenario, streams)
         grid = self._ask(("network",), lambda: load_grid(scenario.network, scenario.base))
         self._ask(("network",), lambda: slack_series(scenario.network, clock, scenario.base))

@@ -45,7 +45,7 @@ def _devices() -> Rows:
 
 
 def _mechanisms() -> Rows:
-    from cosim.market.config import MECHANISMS
+    from cosim.market.registry import MECHANISMS
 
     return _of(MECHANISMS)
 

@@ -12,11 +12,11 @@ from pydantic import StringConstraints, model_validator
 
 from cosim.core.config import Config, setting
 from cosim.core.outputs import OutputsConfig
-from cosim.market.config import MarketConfig
 from cosim.network.config import NetworkConfig
 from cosim.scenario.groups import NAME, Groups, SingleProsumer
 from cosim.scenario.horizon import Horizon
 from cosim.scenario.labels import misfits
+from cosim.scenario.market import AnyMarket, MarketUse
 from cosim.scenario.nested import error, raise_inside
 from cosim.scenario.policies import AnyPolicy
 from cosim.settlement.config import TariffsConfig
@@ -41,7 +41,7 @@ class Scenario(Config):
     horizon: Horizon = setting(about="When it takes place.")
     network: NetworkConfig = setting(NetworkConfig, about="The grid and its power flow.")
     tariffs: TariffsConfig = setting(about="What energy costs, by name of the tariff.")
-    market: MarketConfig = setting(MarketConfig, about="How prosumers trade with each other.")
+    market: AnyMarket = setting(MarketUse, about="How prosumers trade with each other.")
     groups: Groups = setting(about="Groups of prosumers.", min_length=1)
     prosumers: dict[str, SingleProsumer] = setting(
         dict, about="Single prosumers that differ from their group, by name, for example `households-007`."

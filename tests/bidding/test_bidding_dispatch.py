@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cosim.bidding.bidder import Bidder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.bidding.bidder import Bidder
-from cosim.core.records import Clearing, Dispatch, PublicInformation, Trades
+from cosim.core.records import Band, Clearing, Dispatch, PublicInformation, Trades
 from cosim.devices.fleet import Fleet
-from cosim.market import mechanism
 from cosim.market.audit import check
-from cosim.market.config import MarketConfig
+from cosim.market.registry import create
 
 N = 5
 MODES = st.sampled_from(["reservation", "setpoint"])
@@ -53,7 +52,7 @@ def auction(bidder: Bidder, bids: Any, quotes: Any, prices: Any, rng: Any, tradi
     """The clearing of the real market, audited, and the dispatch."""
     trading = np.ones(N, dtype=bool) if trading is None else trading
     orders, chosen = bidder.orders(bids, quotes, prices, trading)
-    session = mechanism.create(MarketConfig()).open(orders, rng)
+    session = create().open(orders, rng, Band(0.0, 1.0))
     session.advance()
     limits = session.limit_prices()
     clearing = session.close()
@@ -188,7 +187,7 @@ def test_who_can_curtail_takes_what_a_neighbour_pays_to_be_rid_of(kit: Any) -> N
     bids = bidder.bids(fleet.ranges(fleet.initial_state(), kit.clock().period(0)), -np.ones((2, 2)), prices)
     rng = np.random.default_rng(1)
     orders, chosen = bidder.orders(bids, bids.limit_price_eur_per_kwh, prices, np.ones(2, dtype=bool))
-    session = mechanism.create(MarketConfig(price="midpoint")).open(orders, rng)
+    session = create(price="midpoint").open(orders, rng, Band(0.0, 1.0))
     session.advance()
     dispatch = bidder.dispatch(bids, prices, session.close(), chosen)
     assert dispatch.device_kwh["pv"] == pytest.approx([-1.0, -1.0])

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.core.records import BUY, NO_LIMIT, SELL, Orders
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Orders
 from cosim.market import audit
-from cosim.market.config import MarketConfig
-from cosim.market.double_auction import DoubleAuction
+from cosim.market.double_auction import DoubleAuction, DoubleAuctionConfig
 from cosim.market.order_book import OrderBook
 
 INFINITY = float("inf")
+BAND = Band(0.08, 0.30)
 
 
 class ReferenceSession:
     """Rounds as the protocol describes them, on the order book in plain Python."""
 
-    def __init__(self, orders: Orders, rng: np.random.Generator, config: MarketConfig) -> None:
+    def __init__(self, orders: Orders, rng: np.random.Generator, config: DoubleAuctionConfig) -> None:
         self.orders = orders
         self.rng = rng
         self.book = OrderBook(
@@ -106,10 +106,10 @@ class ReferenceSession:
 
 
 def assert_equal_sessions(
-    orders: Orders, config: MarketConfig, steps: list[tuple[str, Any, Any, Any]], seed: int
+    orders: Orders, config: DoubleAuctionConfig, steps: list[tuple[str, Any, Any, Any]], seed: int
 ) -> None:
     reference = ReferenceSession(orders, np.random.default_rng(seed), config)
-    session = DoubleAuction(config).open(orders, np.random.default_rng(seed))
+    session = DoubleAuction(config).open(orders, np.random.default_rng(seed), BAND)
     for what, rows, price, share in steps:
         if what == "advance":
             reference.advance(rows)
@@ -185,7 +185,7 @@ def step_lists(draw: st.DrawFn, size: int) -> list[tuple[str, Any, Any, Any]]:
 @given(st.data())
 def test_any_sequence_matches_as_in_the_order_book(data: st.DataObject) -> None:
     orders = data.draw(order_sets())
-    config = MarketConfig(
+    config = DoubleAuctionConfig(
         price=data.draw(st.sampled_from(["resting", "midpoint"])),
         clear_on_trade=data.draw(st.booleans()),
     )
@@ -223,7 +223,7 @@ def random_steps(rng: np.random.Generator, size: int) -> list[tuple[str, Any, An
 @pytest.mark.parametrize("clear_on_trade", [False, True])
 def test_thousands_of_random_sequences_match_as_in_the_order_book(price: Any, clear_on_trade: bool) -> None:
     rng = np.random.default_rng(20)
-    config = MarketConfig(price=price, clear_on_trade=clear_on_trade)
+    config = DoubleAuctionConfig(price=price, clear_on_trade=clear_on_trade)
     for number in range(2000):
         size = int(rng.integers(1, 40))
         orders = random_orders(rng, size, int(rng.integers(0, 8)))
@@ -238,7 +238,7 @@ def test_many_requotes_of_a_long_book_match_as_in_the_order_book() -> None:
     for _ in range(15):  # stale entries fill the heaps several times over
         steps.append(("replace", list(range(size)), rng.uniform(0.0, 0.4, size).tolist(), None))
         steps.append(("advance", None, None, None))
-    assert_equal_sessions(orders, MarketConfig(), steps, 1)
+    assert_equal_sessions(orders, DoubleAuctionConfig(), steps, 1)
 
 
 def test_requotes_that_never_match_do_not_fill_the_book() -> None:
@@ -255,4 +255,4 @@ def test_requotes_that_never_match_do_not_fill_the_book() -> None:
         steps.append(("replace", some, rng.uniform(0.0, 0.4, len(some)).tolist(), None))
         steps.append(("advance", None, None, None))
     steps += [("replace", asks, [0.05] * 10, None), ("advance", None, None, None)]
-    assert_equal_sessions(orders, MarketConfig(), steps, 1)
+    assert_equal_sessions(orders, DoubleAuctionConfig(), steps, 1)

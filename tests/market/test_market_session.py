@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
-from cosim.core.records import BUY, NO_LIMIT, SELL, Orders
-from cosim.errors import UnknownNameError
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Orders
+from cosim.errors import InputError, UnknownNameError
 from cosim.market import audit
-from cosim.market.config import MECHANISMS, MarketConfig
-from cosim.market.double_auction import DoubleAuction, DoubleAuctionSession
-from cosim.market.mechanism import Mechanism, Session, create
+from cosim.market.double_auction import DoubleAuction
+from cosim.market.double_auction_session import DoubleAuctionSession
+from cosim.market.mechanism import Mechanism, Session
+from cosim.market.registry import create, names
 
 
 def make_orders(*rows: tuple[int, int, float, float], **columns: Any) -> Orders:
@@ -35,9 +35,12 @@ def make_orders(*rows: tuple[int, int, float, float], **columns: Any) -> Orders:
 
 
 def open_session(orders: Orders, seed: int = 0, **settings: Any) -> DoubleAuctionSession:
-    return DoubleAuction(MarketConfig(**settings)).open(orders, np.random.default_rng(seed))
+    session = create(**settings).open(orders, np.random.default_rng(seed), BAND)
+    assert isinstance(session, DoubleAuctionSession)
+    return session
 
 
+BAND = Band(0.08, 0.30)
 PAIR = make_orders((0, BUY, 0.30, 2.0), (1, SELL, 0.10, 1.0))
 
 
@@ -268,33 +271,41 @@ def test_a_closed_session_stays_closed() -> None:
 
 
 def test_the_mechanism_is_made_from_its_name() -> None:
-    mechanism = create(MarketConfig())
+    mechanism = create("double-auction", rounds=3)
     assert isinstance(mechanism, DoubleAuction)
     assert isinstance(mechanism, Mechanism)
-    assert isinstance(mechanism.open(PAIR, np.random.default_rng(0)), Session)
-    assert "double-auction" in MECHANISMS.names()
-    assert isinstance(
-        create(MarketConfig(mechanism="cosim.market.double_auction:DoubleAuction")), DoubleAuction
-    )
+    assert (mechanism.rounds, mechanism.multi_round) == (3, True)
+    assert isinstance(mechanism.open(PAIR, np.random.default_rng(0), BAND), Session)
+    assert names()[0] == "double-auction"
+    assert type(create("cosim.market.double_auction:DoubleAuction")) is type(create(DoubleAuction))
 
 
 def test_an_unknown_mechanism_is_named_with_the_nearest() -> None:
-    with pytest.raises(ValidationError, match="did you mean 'double-auction'"):
-        MarketConfig(mechanism="double-action")
+    with pytest.raises(UnknownNameError, match="did you mean 'double-auction'"):
+        create("double-action")
     with pytest.raises(UnknownNameError, match="cannot import"):
-        create(MarketConfig(mechanism="no_such_module:Market"))
+        create("no_such_module:Market")
+
+
+def test_wrong_parameters_are_all_named() -> None:
+    with pytest.raises(InputError) as caught:
+        create("double-auction", rouds=3, price="mid")
+    text = {problem.path: str(problem) for problem in caught.value.problems}
+    assert "did you mean 'rounds'?" in text["parameters.rouds"]
+    assert "'resting' or 'midpoint'" in text["parameters.price"]
 
 
 @pytest.mark.parametrize("name", ["builtins:repr", "os:path", "fractions:Fraction"])
 def test_what_is_no_mechanism_is_a_mistake_of_the_user(name: str) -> None:
-    with pytest.raises(UnknownNameError, match=r"a method open\(orders, rng\)") as caught:
-        create(MarketConfig(mechanism=name))
-    assert caught.value.problems[0].path == "mechanism"
+    with pytest.raises(UnknownNameError, match=r"a subclass of cosim\.market"):
+        create(name)
 
 
 def test_settings_need_no_compiler() -> None:
     code = (
-        "import sys, cosim.market.config, cosim.market.mechanism, cosim.market.audit\n"
+        "import sys, cosim.market.audit\n"
+        "from cosim.market.registry import create, names\n"
+        "[create(name) for name in names()]\n"
         "print('numba' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -35,7 +35,7 @@ def test_a_good_file_gives_a_scenario_with_defaults(write: Write, good: str) -> 
     assert scenario.horizon.duration == timedelta(days=1)
     assert scenario.horizon.zone == "Europe/Berlin"
     assert scenario.horizon.periods == 24
-    assert scenario.market.rounds == 1
+    assert scenario.market.values()["rounds"] == 1
     assert scenario.folder == path.parent
     assert scenario.groups[0].devices["pv"].share == 0.5  # type: ignore[attr-defined]  # the class is made from the plug-in's Config
     assert scenario.groups[0].load.annual_energy_kwh == 3500.0
@@ -150,11 +150,15 @@ def test_overrides_change_what_the_file_says(write: Write, good: str) -> None:
     path = write(good)
     scenario = load_scenario(
         path,
-        [("market.rounds", 3), ("groups[0].count", 7), ("groups.households.devices.pv.share", 0.25)],
+        [
+            ("market.parameters.rounds", 3),
+            ("groups[0].count", 7),
+            ("groups.households.devices.pv.share", 0.25),
+        ],
         seed=9,
         days=0.5,
     )
-    assert (scenario.market.rounds, scenario.groups[0].count, scenario.seed) == (3, 7, 9)
+    assert (scenario.market.values()["rounds"], scenario.groups[0].count, scenario.seed) == (3, 7, 9)
     assert scenario.groups[0].devices["pv"].share == 0.25  # type: ignore[attr-defined]  # as above
     assert scenario.horizon.periods == 12
 
@@ -162,7 +166,7 @@ def test_overrides_change_what_the_file_says(write: Write, good: str) -> None:
 def test_wrong_overrides_are_named_as_they_were_written(write: Write, good: str) -> None:
     found = mistakes(
         write(good),
-        ("market.rouds", 3),
+        ("market.parameters.rouds", 3),
         ("groups.villas.count", 3),
         ("groups[4].count", 3),
         ("seed.deeper", 3),
@@ -170,7 +174,7 @@ def test_wrong_overrides_are_named_as_they_were_written(write: Write, good: str)
         days=-1,
     )
     text = {problem.path: str(problem) for problem in found}
-    assert "did you mean 'rounds'?" in text["--set market.rouds"]
+    assert "did you mean 'rounds'?" in text["--set market.parameters.rouds"]
     assert "no item called 'villas'" in text["--set groups.villas.count"]
     assert "counted from 0 to 0" in text["--set groups[4].count"]
     assert "nothing inside" in text["--set seed.deeper"]

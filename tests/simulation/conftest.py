@@ -31,7 +31,13 @@ def run_with(five: Callable[..., Scenario], run_of: Callable[[Scenario], Run]) -
 
     @cache
     def simulate(policy: str, bidding: str, seed: int = 1) -> Run:
-        return run_of(five(policies={"default": policy}, market={"bidding": bidding, "rounds": 3}, seed=seed))
+        return run_of(
+            five(
+                policies={"default": policy},
+                market={"bidding": bidding, "parameters": {"rounds": 3}},
+                seed=seed,
+            )
+        )
 
     return simulate
 

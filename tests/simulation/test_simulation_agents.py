@@ -107,7 +107,7 @@ def test_doing_what_the_rule_does_changes_nothing_for_others(
     five: Callable[..., Scenario], policy: str
 ) -> None:
     """With self-consumption it changes nothing at all."""
-    scenario = five(policies={"default": policy}, market={"rounds": 3})
+    scenario = five(policies={"default": policy}, market={"parameters": {"rounds": 3}})
     plain, own = Simulation(scenario), Simulation(scenario, prosumers={NAME: Obedient})
     first, second = steps(plain), steps(own)
     if policy == "self-consumption":
@@ -122,7 +122,9 @@ def test_doing_what_the_rule_does_changes_nothing_for_others(
 def test_who_decides_alone_keeps_its_margins_when_the_policy_requotes(five: Callable[..., Scenario]) -> None:
     """ZIP requotes every round for its group; a prosumer that decides itself never pays more than it said."""
     Timid.asked.clear()
-    simulation = Simulation(five(policies={"default": "zip"}, market={"rounds": 5}), prosumers={NAME: Timid})
+    simulation = Simulation(
+        five(policies={"default": "zip"}, market={"parameters": {"rounds": 5}}), prosumers={NAME: Timid}
+    )
     bought = 0
     for _ in range(24):
         simulation.step()

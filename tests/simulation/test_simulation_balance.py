@@ -34,7 +34,7 @@ def test_every_policy_is_among_those_that_are_run_here() -> None:
 @every_policy
 def test_nobody_sells_and_imports_in_the_same_period(policy: str, tmp_path: Path) -> None:
     """Own need comes before the market, also that of a vehicle that charges whatever the price."""
-    changes = [("policies.default", policy), ("outputs.report", False), ("market.rounds", 3)]
+    changes = [("policies.default", policy), ("outputs.report", False), ("market.parameters.rounds", 3)]
     scenario = load_scenario(SCENARIOS / "rural-100-summer.yaml", changes, days=2)
     table = load(run(scenario, tmp_path / "run").folder).prosumers
     both = np.minimum(table.sold_kwh, table.import_kwh)
@@ -151,7 +151,7 @@ def test_saving_of_fixed_positions(five: Callable[..., Scenario], run_of: Callab
     groups = five().model_dump(mode="json")["groups"]
     del groups[0]["devices"]["ev"], groups[0]["devices"]["battery"]
     for price in ("resting", "midpoint"):
-        run = run_of(five(groups=groups, market={"price": price}))
+        run = run_of(five(groups=groups, market={"parameters": {"price": price}}))
         table = run.prosumers
         wanted = table.net_kwh.clip(lower=0.0).groupby(table.period).sum()
         offered = (-table.net_kwh).clip(lower=0.0).groupby(table.period).sum()
@@ -185,7 +185,7 @@ def test_the_money_table_values_stores_as_the_indicators_do(
 @pytest.mark.parametrize("policy", ["zero-intelligence", "zip"])
 def test_surplus_counts_limit_prices_whatever_is_quoted(five: Callable[..., Scenario], policy: str) -> None:
     """A bold quote that finds nobody is a loss of surplus, not a smaller optimum."""
-    simulation = Simulation(five(policies={"default": policy}, market={"rounds": 3}))
+    simulation = Simulation(five(policies={"default": policy}, market={"parameters": {"rounds": 3}}))
     gained = 0.0
     for _ in range(24):
         simulation.step()

@@ -16,7 +16,7 @@ from cosim.simulation import Simulation
 def with_evs(five: Callable[..., Scenario], share: float, policy: Any) -> Scenario:
     group = five().model_dump(mode="json")["groups"][0]
     group["devices"]["ev"]["share"] = share
-    return five(groups=[group], policies={"default": policy}, market={"rounds": 2})
+    return five(groups=[group], policies={"default": policy}, market={"parameters": {"rounds": 2}})
 
 
 def margins(scenario: Scenario, periods: int) -> tuple[FloatArray, list[int]]:

@@ -31,7 +31,7 @@ def tables(run: Run) -> dict[str, pd.DataFrame]:
 def test_same_seed_same_tables(
     five: Callable[..., Scenario], run_of: Callable[[Scenario], Run], policy: str
 ) -> None:
-    scenario = five(policies={"default": policy}, market={"rounds": 3}, network=TIGHT)
+    scenario = five(policies={"default": policy}, market={"parameters": {"rounds": 3}}, network=TIGHT)
     first, second = tables(run_of(scenario)), tables(run_of(scenario))
     assert set(first) == set(second) >= {"steps", "prosumers", "trades", "buses", "branches"}
     for name, table in first.items():

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Orders
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Clearing, Orders
 from cosim.market import audit
-from cosim.market.config import MarketConfig
-from cosim.market.double_auction import DoubleAuction
+from cosim.market.registry import create
 from cosim.market.surplus import call_auction_surplus, surplus
 
 CASE = json.loads(Path(__file__).with_name("case.json").read_text())
@@ -35,7 +34,7 @@ def make_orders(side: Any, price: Any, quantity: Any, owner: Any = None) -> Orde
 
 
 def cleared(orders: Orders, seed: int, **settings: Any) -> Clearing:
-    session = DoubleAuction(MarketConfig(**settings)).open(orders, np.random.default_rng(seed))
+    session = create(**settings).open(orders, np.random.default_rng(seed), Band(0.0, 1.0))
     session.advance()
     clearing = session.close()
     audit.check(orders, clearing)
@@ -79,7 +78,7 @@ def test_a_double_auction_can_trade_more_than_a_call_auction_for_less(name: str)
     case = CASE["more_volume_than_a_call_auction"]
     expected = case["arrivals"][name]
     orders = make_orders(case["side"], case["price"], np.ones(4))
-    session = DoubleAuction(MarketConfig()).open(orders, np.random.default_rng(0))
+    session = create().open(orders, np.random.default_rng(0), Band(0.0, 1.0))
     session.cancel(np.arange(4))
     for row in expected["rows"]:
         session.replace([row], case["price"][row])

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Orders
+from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Clearing, Orders
 from cosim.market import audit
-from cosim.market.config import MarketConfig
-from cosim.market.double_auction import DoubleAuction
+from cosim.market.registry import create
 from cosim.market.surplus import call_auction_surplus, surplus
 
 CASE = json.loads(Path(__file__).with_name("case.json").read_text())
@@ -40,7 +39,7 @@ class Trading:
 
     def __init__(self, rng: np.random.Generator, constrained: bool) -> None:
         self.orders = orders()
-        self.session = DoubleAuction(MarketConfig(clear_on_trade=True)).open(self.orders, rng)
+        self.session = create(clear_on_trade=True).open(self.orders, rng, Band(0.0, 1.0))
         self.session.cancel(np.arange(len(self.orders)))  # nobody has shouted yet
         self.rng = rng
         buying = self.orders.side == BUY

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cosim.core import records
 from cosim.core.records import BUY, SELL, Orders
-from cosim.market.config import MarketConfig
-from cosim.market.mechanism import Session, create
+from cosim.market.mechanism import Session
+from cosim.market.registry import create
 from cosim.policies import RoundView, Shout
 from cosim.policies import create as create_policy
 from cosim.policies.rules.zip import Band, Memory, Traders, hear, price_of
@@ -33,10 +34,9 @@ Hear = Callable[[Shout, np.ndarray, Session], None]
 
 def day(quotes: Quotes, hear_shout: Hear, rng: np.random.Generator) -> np.ndarray:
     """One trading day; the profit of each trader."""
-    config = MarketConfig(price="resting", rounds=1, clear_on_trade=True)
     k = 2 * TRADERS
     orders = Orders(ROWS, SIDE, PRICE_LIMIT.copy(), np.ones(k), np.full(k, -1), np.zeros(k), np.zeros(0))
-    session = create(config).open(orders, rng)
+    session = create(price="resting", clear_on_trade=True).open(orders, rng, records.Band(0.0, 1.0))
     session.cancel(ROWS)
     profit = np.zeros(k)
     active = np.ones(k, dtype=bool)
