@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
@@ -314,6 +314,12 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
 
 
 def _drawn(request: Request, name: str) -> FloatArray:
-    """One parameter of a request's devices; a boolean becomes 0 or 1."""
+    """One parameter of a request's devices; a boolean becomes 0 or 1, one of a list of names (`Literal`) its
+    place in the list, and what is not given (None) NaN."""
     setting: Any = getattr(request.config, name)
+    if setting is None:
+        setting = np.nan
+    elif isinstance(setting, str):
+        names = get_args(type(request.config).model_fields[name].annotation)
+        setting = names.index(setting)
     return draw.sample(setting, request.streams.generator(name), request.members)[request.member]

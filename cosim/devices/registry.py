@@ -16,6 +16,10 @@ DEVICES = Registry(
         "pv": "cosim.devices.pv:Pv",
         "battery": "cosim.devices.battery:Battery",
         "ev": "cosim.devices.ev:Ev",
+        "heat_pump": "cosim.devices.heat_pump:HeatPump",
+        "chp": "cosim.devices.chp:Chp",
+        "boiler": "cosim.devices.boiler:Boiler",
+        "electric_heater": "cosim.devices.electric_heater:ElectricHeater",
     },
 )
 

@@ -1,0 +1,41 @@
+"""Electric heater: a resistance rod that turns electricity into heat. heat = efficiency x electricity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.core.carriers import Carrier
+from cosim.core.config import Config, setting
+from cosim.core.draw import NonNegative
+from cosim.devices.battery import Efficiency
+from cosim.devices.conversion import HeatSource
+
+
+class ElectricHeaterConfig(Config):
+    """A heating rod."""
+
+    max_kw: NonNegative = setting(6.0, unit="kW", about="Largest electrical power.")
+    efficiency: Efficiency = setting(0.99, unit="1", about="Heat per electricity drawn.")
+
+
+class ElectricHeater(HeatSource):
+    """Heating rods; no state."""
+
+    kind: ClassVar[str] = "electric_heater"
+    summary: ClassVar[str] = "electric resistance heater"
+    Config: ClassVar[type[Config]] = ElectricHeaterConfig
+
+    def capacity_kwh(self, first: int, count: int) -> FloatArray:
+        """Electrical power times time and efficiency."""
+        del first
+        c = self.columns
+        return np.tile(c["max_kw"] * c["efficiency"] * self.site.clock.hours, (count, 1))
+
+    def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
+        """Electricity alone."""
+        del first
+        return {"electricity": np.tile(-1.0 / self.columns["efficiency"], (count, 1))}
