@@ -43,6 +43,7 @@ def findings(orders: Orders, clearing: Clearing, limit_price: FloatArray) -> Ite
     yield from _trades(orders, clearing, limit_price)
     yield from _internal(orders, clearing)
     yield from _limits(orders, clearing)
+    yield from _capacity(orders, clearing)
     yield from _public(orders, clearing)
 
 
@@ -145,6 +146,13 @@ def _limits(orders: Orders, clearing: Clearing) -> Iterator[str]:
     if beyond.any():
         limit = _first(beyond)
         yield f"shared limit {limit}: used {used[limit]:.12g} of {orders.shared[limit]:.12g}"
+
+
+def _capacity(orders: Orders, clearing: Clearing) -> Iterator[str]:
+    """Not more is traded between owners than the network passes."""
+    traded = float(clearing.trades.quantity_kwh.sum())
+    if traded > orders.capacity_kwh * (1.0 + RELATIVE):
+        yield f"traded {traded:.12g} kWh between owners, the capacity is {orders.capacity_kwh:.12g} kWh"
 
 
 def _public(orders: Orders, clearing: Clearing) -> Iterator[str]:

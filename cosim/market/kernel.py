@@ -162,6 +162,10 @@ def _match(
         joint = shared[row["limit"]] / (row["weight"] + best["weight"])
         both = joint <= quantity
         quantity = min(quantity, joint)
+    internal = row["owner"] == best["owner"]
+    if not internal and book[0]["capacity"] < quantity:
+        quantity = book[0]["capacity"]  # ends the match, but neither of the orders
+        both = False
     _use(rows, shared, number, quantity)
     _use(rows, shared, other, quantity)
     # Whichever bound the match is done, whatever rounding has left of it.
@@ -169,7 +173,7 @@ def _match(
         row["place"] = OUT
     if both or quantity == theirs:
         best["place"] = OUT
-    if row["owner"] == best["owner"]:
+    if internal:
         row["internal"] += quantity
         best["internal"] += quantity
         return False
@@ -187,7 +191,28 @@ def _match(
     trade["price"] = price
     trade["round"] = book[0]["round"]
     book[0]["trades"] += 1
+    left = book[0]["capacity"] - quantity
+    book[0]["capacity"] = left if left > book[0]["capacity_dust"] else 0.0
     return True
+
+
+@_compiled
+def _own_best(rows: Records, shared: FloatArray, following: IntArray, number: int) -> int:
+    """The best order in the book of the same owner that the arriving row `number` crosses, or -1."""
+    row = rows[number]
+    found = -1
+    least = row["side"] * row["price"]
+    other = following[number]
+    while other != number:
+        candidate = rows[other]
+        resting = candidate["place"] >= 0 and candidate["side"] != row["side"]
+        if resting and _available(rows, shared, other) > candidate["dust"]:
+            key = -candidate["side"] * candidate["price"]
+            earlier = found < 0 or candidate["place"] < rows[found]["place"]
+            if key < least or (key == least and earlier):
+                found, least = other, key
+        other = following[other]
+    return found
 
 
 @_inlined
@@ -195,6 +220,7 @@ def _arrive(
     rows: Records,
     shared: FloatArray,
     number: int,
+    following: IntArray,
     heaps: Records,
     trades: Records,
     book: Records,
@@ -208,11 +234,16 @@ def _arrive(
     opposite = heaps[1] if buying else heaps[0]
     size = book[0]["asks"] if buying else book[0]["bids"]
     while row["place"] == place and _available(rows, shared, number) > row["dust"]:
-        size = _drop_stale(rows, shared, opposite, size)
-        # The key of an ask is its price, of a bid its price negated: what crosses is at or below this.
-        if size == 0 or opposite[0]["key"] > row["side"] * row["price"]:
-            break
-        other = opposite[0]["row"]
+        if book[0]["capacity"] > 0.0:
+            size = _drop_stale(rows, shared, opposite, size)
+            # The key of an ask is its price, of a bid its price negated: what crosses is at or below this.
+            if size == 0 or opposite[0]["key"] > row["side"] * row["price"]:
+                break
+            other = opposite[0]["row"]
+        else:
+            other = _own_best(rows, shared, following, number)
+            if other < 0:
+                break
         traded = _match(rows, shared, number, other, trades, book)
         if traded and book[0]["clear_on_trade"] == 1:
             row["place"] = OUT
@@ -253,6 +284,7 @@ def _rest(rows: Records, shared: FloatArray, number: int, heaps: Records, book: 
 def run(
     rows: Records,
     shared: FloatArray,
+    following: IntArray,
     queue: IntArray,
     most: int,
     heaps: Records,
@@ -261,8 +293,10 @@ def run(
 ) -> None:
     """Let the next `most` rows of `queue` arrive, from where the last call stopped.
 
-    `heaps` has shape (2, room), bids first, with more room than a side has rows; `trades` needs room for as
-    many trades as there have been arrivals, since each match finishes at least one of its two orders.
+    `following` is `rows.of_one_owner`, needed only where the capacity is finite. `heaps` has shape (2, room),
+    bids first, with more room than a side has rows; `trades` needs room for as many trades as there have been
+    arrivals, since each match finishes at least one of its two orders; only the one that uses up the capacity
+    does not.
     """
     position = book[0]["position"]
     while position < len(queue) and most > 0:
@@ -271,7 +305,7 @@ def run(
         if rows[number]["place"] != QUEUED:
             continue  # cancelled since the round began
         most -= 1
-        _arrive(rows, shared, number, heaps, trades, book)
+        _arrive(rows, shared, number, following, heaps, trades, book)
     book[0]["position"] = position
 
 

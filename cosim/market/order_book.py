@@ -11,6 +11,8 @@ Rules
   min(open, shared / weight), and two orders on one limit at most shared / (sum of their weights) from each
   other. An order whose limit is exhausted leaves the book.
 - Two orders of one owner match like any two; the fill is internal: unpaid and not a trade.
+- Not more than the capacity is traded between owners. Once it is used up, an arriving order matches only
+  orders of its own owner, and the rest of the book may stay crossed.
 - What is left of an order is dropped at or below 1e-12 of what was submitted.
 - With `clear_on_trade`, a trade cancels all quotes in the book and what is left of both its parties.
 """
@@ -72,16 +74,26 @@ class OrderBook:
         midpoint: Trade at the midpoint of bid and ask, not at the resting order's price.
         clear_on_trade: A trade cancels every quote.
         shared: What every shared limit holds [kWh at weight 1].
+        capacity_kwh: Most that may be traded between owners.
     """
 
     def __init__(
-        self, *, midpoint: bool = False, clear_on_trade: bool = False, shared: Sequence[float] = ()
+        self,
+        *,
+        midpoint: bool = False,
+        clear_on_trade: bool = False,
+        shared: Sequence[float] = (),
+        capacity_kwh: float = math.inf,
     ) -> None:
+        if not capacity_kwh >= 0.0:
+            raise ValueError("the capacity is negative or not a number")
         if not all(amount >= 0.0 for amount in shared):
             raise ValueError("a shared limit is negative or not a number")
         self.midpoint = midpoint
         self.clear_on_trade = clear_on_trade
         self.shared = list(map(float, shared))
+        self.capacity_kwh = float(capacity_kwh)
+        self._capacity_dust = DUST * self.capacity_kwh if math.isfinite(self.capacity_kwh) else 0.0
         self._known: dict[int, Order] = {}
         self._sides: dict[int, list[Order]] = {BUY: [], SELL: []}
         self._linked: dict[int, list[Order]] = {}
@@ -196,11 +208,10 @@ class OrderBook:
     def _arrive(self, order: Order) -> list[Match]:
         order.arrival = self._arrivals
         self._arrivals += 1
-        opposite = self._sides[-order.side]
         matches: list[Match] = []
         alive = self._has_something(order)
-        while alive and opposite and _crosses(order, opposite[-1]):
-            match, alive = self._match(order, opposite[-1])
+        while alive and (partner := self._partner(order)) is not None:
+            match, alive = self._match(order, partner)
             matches.append(match)
             if self.clear_on_trade and not match.internal:
                 self._clear()
@@ -212,6 +223,15 @@ class OrderBook:
                 self._linked.setdefault(order.limit, []).append(order)
         return matches
 
+    def _partner(self, order: Order) -> Order | None:
+        """The best order of the other side that an arriving one crosses and may match."""
+        for resting in reversed(self._sides[-order.side]):
+            if not _crosses(order, resting):
+                break
+            if self.capacity_kwh > 0.0 or order.owner == resting.owner:
+                return resting
+        return None
+
     def _match(self, order: Order, resting: Order) -> tuple[Match, bool]:
         """Fill both; returns the match and whether the arriving order goes on."""
         mine, theirs = self._available(order), self._available(resting)
@@ -221,6 +241,12 @@ class OrderBook:
             joint = self.shared[order.limit] / (order.weight + resting.weight)
         exhausted = joint <= quantity
         quantity = min(quantity, joint)
+        internal = order.owner == resting.owner
+        if not internal:
+            exhausted = exhausted and joint <= self.capacity_kwh
+            quantity = min(quantity, self.capacity_kwh)
+            left = self.capacity_kwh - quantity
+            self.capacity_kwh = left if left > self._capacity_dust else 0.0
         self._use(order, quantity)
         self._use(resting, quantity)
         if exhausted or quantity == theirs:
@@ -230,7 +256,7 @@ class OrderBook:
         if not self._has_something(resting):
             self.cancel(resting.number)
         bid, ask = (order, resting) if order.side == BUY else (resting, order)
-        price = math.nan if order.owner == resting.owner else self._price(order, resting)
+        price = math.nan if internal else self._price(order, resting)
         return Match(bid.number, ask.number, quantity, price), not (exhausted or quantity == mine)
 
     def _price(self, order: Order, resting: Order) -> float:

@@ -44,6 +44,8 @@ BOOK = np.dtype(
         ("trades", "i8"),
         ("listed", "i8"),  # rows in the list of those that wait for the next round
         ("position", "i8"),  # in the queue of the current round
+        ("capacity", "f8"),  # that may still be traded between owners
+        ("capacity_dust", "f8"),  # at or below this, nothing of it is left
     ]
 )
 
@@ -66,6 +68,7 @@ BAD_WEIGHT = 5
 BAD_SHARED = 6
 BAD_ROW = 7
 TOO_MUCH = 8
+BAD_CAPACITY = 9
 
 
 @njit(cache=True)
@@ -86,9 +89,13 @@ def bad_order(row: Records, limits: int) -> int:
 def open_rows(rows: Records, shared: FloatArray, waiting: IntArray, book: Records) -> tuple[int, int]:
     """Check orders and let all of them wait for the first round.
 
-    `rows` has owner, side, price, quantity, limit and weight filled in. Returns what is wrong and the number
-    of the row (or shared limit) at which it is.
+    `rows` has owner, side, price, quantity, limit and weight filled in, `book` the capacity.
+    Returns what is wrong and the number of the row (or shared limit) at which it is.
     """
+    capacity = book[0]["capacity"]
+    if not capacity >= 0.0:
+        return BAD_CAPACITY, 0
+    book[0]["capacity_dust"] = DUST * capacity if capacity < np.inf else 0.0
     for number in range(len(shared)):
         if not shared[number] >= 0.0:
             return BAD_SHARED, number
@@ -179,3 +186,18 @@ def cancel_rows(rows: Records, numbers: IntArray) -> tuple[int, int]:
     for number in numbers:
         rows[number]["place"] = OUT
     return VALID, 0
+
+
+@njit(cache=True)
+def of_one_owner(rows: Records) -> IntArray:
+    """For every row the next row of the same owner, the last one leading to the first, shape (k,)."""
+    order = np.argsort(rows["owner"], kind="mergesort")
+    following = np.empty(len(rows), np.int64)
+    first = 0
+    for position in range(len(rows)):
+        number = order[position]
+        last = position + 1 == len(rows) or rows[order[position + 1]]["owner"] != rows[number]["owner"]
+        following[number] = order[first] if last else order[position + 1]
+        if last:
+            first = position + 1
+    return following

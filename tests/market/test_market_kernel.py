@@ -30,6 +30,7 @@ class ReferenceSession:
             midpoint=config.price == "midpoint",
             clear_on_trade=config.clear_on_trade,
             shared=list(orders.shared),
+            capacity_kwh=orders.capacity_kwh,
         )
         size = len(orders)
         self.price = orders.price_eur_per_kwh.copy()
@@ -163,6 +164,7 @@ def order_sets(draw: st.DrawFn) -> Orders:
         limit=column(st.integers(NO_LIMIT, limits - 1), np.int64),
         weight=column(st.one_of(st.sampled_from([0.0, 1.0, 0.9]), st.floats(0, 3)), np.float64),
         shared=np.array(draw(st.lists(amounts, min_size=limits, max_size=limits)), dtype=np.float64),
+        capacity_kwh=draw(amounts),
     )
 
 
@@ -203,6 +205,7 @@ def random_orders(rng: np.random.Generator, size: int, limits: int) -> Orders:
         limit=rng.integers(NO_LIMIT, limits, size),
         weight=np.where(rng.random(size) < 0.3, 1.0, rng.uniform(0.0, 2.0, size)),
         shared=rng.exponential(1.0, limits),
+        capacity_kwh=INFINITY if rng.random() < 0.5 else rng.exponential(0.3 * size),
     )
 
 
