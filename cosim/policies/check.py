@@ -18,6 +18,7 @@ from cosim.errors import CosimError, PolicyError
 from cosim.policies.contract import NEEDS, Policy, PolicyInputs, RoundView, Spec, Transition
 from cosim.policies.registry import create, load
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec, sample_view, with_everybody
+from cosim.policies.sample_outlook import with_outlook
 from cosim.policies.validation import checked_action, checked_finish, checked_learn, checked_margins
 
 PERIODS = 6
@@ -51,7 +52,11 @@ class _Trial:
         """Inputs of successive periods, the last two at the bounds of the fields."""
         rng = np.random.default_rng(seed)
         rows = [sample_inputs(self.spec, policy.n, rng, extreme=i >= count - 2) for i in range(count)]
-        return [with_everybody(row, self.spec) if "everybody" in policy.needs else row for row in rows]
+        if "everybody" in policy.needs:
+            rows = [with_everybody(row, self.spec) for row in rows]
+        if "outlook" in policy.needs:
+            rows = [with_outlook(row, self.spec, policy.horizon_hours) for row in rows]
+        return rows
 
 
 def check_policy(
@@ -264,7 +269,8 @@ def _run(policy: Policy, trial: _Trial, change: Change | None = None, seed: int 
 def _permuted(inputs: PolicyInputs, rng: np.random.Generator, spec: Spec) -> PolicyInputs:
     """All prosumers but the first exchange everything that is private."""
     order = np.concatenate([[0], 1 + rng.permutation(len(inputs) - 1)])
-    return sample_of(spec, inputs.observation[order], inputs.mean_field.copy(), inputs.action_mask[order])
+    changed = sample_of(spec, inputs.observation[order], inputs.mean_field.copy(), inputs.action_mask[order])
+    return _as_far(inputs, changed, spec)
 
 
 def _redrawn(inputs: PolicyInputs, rng: np.random.Generator, spec: Spec) -> PolicyInputs:
@@ -272,7 +278,14 @@ def _redrawn(inputs: PolicyInputs, rng: np.random.Generator, spec: Spec) -> Poli
     other = sample_inputs(spec, len(inputs), rng)
     observation, mask = other.observation.copy(), other.action_mask.copy()
     observation[0], mask[0] = inputs.observation[0], inputs.action_mask[0]
-    return sample_of(spec, observation, inputs.mean_field.copy(), mask)
+    return _as_far(inputs, sample_of(spec, observation, inputs.mean_field.copy(), mask), spec)
+
+
+def _as_far(inputs: PolicyInputs, changed: PolicyInputs, spec: Spec) -> PolicyInputs:
+    """The changed inputs with an outlook as long as that of the others, if they have any."""
+    if inputs.outlook is None:
+        return changed
+    return with_outlook(changed, spec, inputs.outlook.count * inputs.outlook.period_hours)
 
 
 def _redrawn_view(view: RoundView, rng: np.random.Generator) -> RoundView:

@@ -32,7 +32,7 @@ BID, ASK = 0, 1
 """Columns of every array with two sides."""
 NEEDS = ("own", "public", "outlook", "everybody")
 """What a policy may declare to read: its own row, the public information, forecasts of its own row, the rows
-of all others. A policy that pools its own prosumers' private data, so that what one does depends on another's,
+of all others. A policy that pools its prosumers' private data, so that what one does depends on another's,
 declares `everybody`, too."""
 
 

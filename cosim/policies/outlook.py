@@ -114,17 +114,18 @@ class Outlook:
     loss_factor: float
     """Share of traded heat that is lost on its way: the seller gives `delivered / (1 - loss_factor)`."""
     stored_value: FloatArray
-    """What a kWh inside an electric store is worth at the end of the last period [EUR/kWh], shape (n,)."""
+    """What a kWh that electric stores can still give after the last period is worth [EUR/kWh], shape (n,): a
+    kWh inside counts for it times the discharging efficiency."""
     loop_capacity_kwh: float = float("inf")
     """Most heat that the loop delivers in one period [kWh]."""
 
     @property
     def count(self) -> int:
         """Periods, H."""
-        return len(self.retail)
+        return int(self.retail.shape[0])
 
     def __len__(self) -> int:
-        return self.retail.shape[1]
+        return int(self.retail.shape[1])
 
     def of(self, rows: IntArray) -> Outlook:
         """The outlook of some of the prosumers, renumbered in the order of `rows`, shape (m,).
