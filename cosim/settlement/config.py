@@ -19,6 +19,8 @@ from cosim.settlement.price_forms import (
 
 DEFAULT = "default"
 """The tariff of prosumers that name none."""
+RESERVED = ("wholesale", "carbon")
+"""Keys beside the names of tariffs."""
 
 
 class Charge(Config):
@@ -35,6 +37,7 @@ def _share(value: float) -> float:
 
 
 Share = Annotated[float, BeforeValidator(not_a_switch), AfterValidator(_share)]
+Amount = Annotated[float, BeforeValidator(not_a_switch)]
 
 
 class Vat(Config):
@@ -101,6 +104,22 @@ AnyRetail = Annotated[
 ]
 
 
+class Imbalance(Config):
+    """Prices of what deviates from the contract at gate closure; the energy alone, as in `retail.energy`."""
+
+    short: Price | None = setting(
+        None,
+        unit="EUR/kWh",
+        about="Paid for a kWh drawn beyond the contract, to the retailer; network charges, levies and VAT "
+        "come on top. Left out: the energy component of retail.",
+    )
+    long: Price | None = setting(
+        None,
+        unit="EUR/kWh",
+        about="Received for a kWh not taken, or given beyond the contract. Left out: feed-in.",
+    )
+
+
 class TariffConfig(Config):
     """One tariff: buying from the utility and selling to it."""
 
@@ -110,9 +129,19 @@ class TariffConfig(Config):
         "which the retailer keeps and of which a P2P trade pays nothing.",
     )
     feed_in: Price = setting(unit="EUR/kWh", about="Selling, paid by the retailer; may be negative.")
+    imbalance: Imbalance = setting(
+        Imbalance, about="What deviates from the contract costs, where the market has a gate closure."
+    )
+    gas: Price | None = setting(
+        None,
+        unit="EUR/kWh",
+        about="A kWh of gas (lower heating value), everything included but `tariffs.carbon.price`; needed "
+        "where a prosumer of this tariff has a device that burns gas.",
+    )
     allow_arbitrage: bool = setting(
         False,
-        about="Let feed-in exceed retail; otherwise an error, since a store then earns by idling through.",
+        about="Let feed-in exceed retail, or `long` exceed `short`; otherwise an error, since a store then "
+        "earns by idling through, or a community by breaking its contracts.",
     )
 
     def components(self) -> Retail:
@@ -120,10 +149,39 @@ class TariffConfig(Config):
         return self.retail if isinstance(self.retail, Retail) else Retail(energy=self.retail)
 
 
+class Carbon(Config):
+    """Carbon dioxide: what a kWh emits, and what emitting it costs."""
+
+    price: Amount = setting(
+        0.0,
+        unit="EUR/t",
+        ge=0,
+        le=5000,
+        about="Paid to the state for gas burnt, on top of `gas`; electricity has it in its price.",
+    )
+    gas_kg_per_kwh: Amount = setting(
+        0.201,
+        unit="kg/kWh",
+        ge=0,
+        le=2,
+        about="Emitted by a kWh of gas (lower heating value). Natural gas: 0.201 (BAFA, after the factors of "
+        "the German Environment Agency), 0.202 (IPCC 2006: 56.1 kg/GJ).",
+    )
+    electricity_kg_per_kwh: Amount = setting(
+        0.363,
+        unit="kg/kWh",
+        ge=0,
+        le=2,
+        about="Emitted by a kWh of electricity from the grid. German mix of 2024: 0.363 (estimate of the "
+        "German Environment Agency, 2025).",
+    )
+
+
 def _is_mapping(value: Any) -> Any:
     if not isinstance(value, dict | TariffConfig):
         raise ValueError(
-            "a tariff is a mapping with `retail` and `feed_in` (beside tariffs, only `wholesale` stands here)"
+            "a tariff is a mapping with `retail` and `feed_in` (beside tariffs, only "
+            f"{' and '.join(f'`{key}`' for key in RESERVED)} stand here)"
         )
     return value
 
@@ -141,6 +199,7 @@ class TariffsConfig(Config):
         about="What energy is worth outside the community: the retailer procures and sells at it, and "
         "the network operator buys losses. For the money table alone; left out: feed-in of `default`.",
     )
+    carbon: Carbon = setting(Carbon, about="What gas and electricity emit, and what that costs.")
 
     def named(self) -> dict[str, TariffConfig]:
         """Every tariff by name, `default` first."""

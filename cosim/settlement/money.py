@@ -2,10 +2,14 @@
 prosumers' saving is a gain and how much a transfer. It adds up period by period and keeps no history.
 
 Everything that prosumers pay goes to another party; what the parties together pay is the cost of energy from
-outside, W = wholesale x (import - export + losses). So with d for run less utility alone:
+outside: of electricity, W = wholesale x (import - export + imbalance + losses), and of gas, G. So with d for
+run less utility alone:
 
-    saving of prosumers = -dW + d(retailer) + d(network operator) + d(state)
-                          gain  transfers: what the others pay more, or receive less
+    saving of prosumers = -dW - dG + d(retailer) + d(network operator) + d(state)
+                          gains      transfers: what the others pay more, or receive less
+
+Gas that is not burnt need not be supplied: all that is not paid for it is a gain. What is paid for carbon
+goes to the state and is a transfer.
 
 Energy that the stores hold at the end of the run, but not with the utility alone, is in none of these: it is
 valued beside the table, if the run says how much that is (`MoneyTable.close`).
@@ -20,22 +24,28 @@ from typing import Any
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.settlement.bills import COMPONENTS, Bill
+from cosim.settlement.bills import Bill
+from cosim.settlement.components import (
+    ALL,
+    COMPONENTS,
+    ITEMS,
+    OPERATOR,
+    OUTSIDE,
+    PARTIES,
+    PROSUMERS,
+    RETAILER,
+    STATE,
+)
+from cosim.settlement.stored import Stored, StoredEnergy, joined
 
-PARTIES = ("prosumers", "retailer", "network operator", "state", "outside")
-"""Rows of the money table; `outside` is whoever sells energy to the community's parties."""
-ITEMS = (*COMPONENTS, "procurement", "losses")
-"""Columns: what bills are made of, then what the retailer and the network operator buy outside."""
-PROSUMERS, RETAILER, OPERATOR, STATE, OUTSIDE = range(len(PARTIES))
-_RECEIVER = (PROSUMERS, RETAILER, OPERATOR, STATE, STATE, RETAILER, OUTSIDE, OUTSIDE)
-"""Who receives each item."""
-_PAYER = (*(PROSUMERS for _ in COMPONENTS), RETAILER, OPERATOR)
-"""Who pays each item."""
-_GAINS = (("energy", "procurement"), ("losses", "losses"))
+_GAINS = (("energy", "procurement"), ("gas", "gas"), ("losses", "losses"))
+"""Name of each gain and the item that outside receives less of."""
+_PAYER, _RECEIVER = [item.payer for item in ALL], [item.receiver for item in ALL]
+_PROCUREMENT, _LOSSES = ITEMS.index("procurement"), ITEMS.index("losses")
+_SOURCES = ("gas", "grid")
+"""Where carbon dioxide comes from."""
 _LEAST_EUR = 1e-6
 """Below this nobody is worse off: rounding."""
-_LEAST_KWH = 1e-6
-"""Below this nothing is left in stores: rounding."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,12 @@ class Money:
     """Periods whose losses are in neither side of the table: no power flow, or one that did not converge."""
     periods_with_equal_losses: int
     """Periods in which losses with the utility alone were not known and are taken to be the actual ones."""
-    stored_kwh: FloatArray | None = None
-    """Energy stored at the end, run less utility alone, of every prosumer, shape (n,); None if not known."""
-    stored_eur: FloatArray | None = None
-    """What that is worth, shape (n,); None if not known."""
+    actual_carbon_kg: FloatArray
+    """Carbon dioxide of gas burnt and of electricity from the grid, shape (2,)."""
+    alone_carbon_kg: FloatArray
+    """Likewise."""
+    stored: Stored | None = None
+    """Energy in stores at the end, run less utility alone; None if not known."""
 
     @property
     def change_eur(self) -> FloatArray:
@@ -77,7 +89,7 @@ class Money:
 
     @property
     def gain_eur(self) -> dict[str, float]:
-        """Saving at nobody's expense: less energy procured, or at a better time, and fewer losses."""
+        """Saving at nobody's expense: less energy procured or at a better time, less gas, fewer losses."""
         saved = (self.actual_eur - self.alone_eur)[OUTSIDE]
         return {name: float(saved[ITEMS.index(item)]) for name, item in _GAINS}
 
@@ -90,7 +102,7 @@ class Money:
     @property
     def saving_with_stored_eur(self) -> float | None:
         """What the prosumers together save, stored energy valued; None if that is not known."""
-        return None if self.stored_eur is None else self.saving_eur + float(self.stored_eur.sum())
+        return None if self.stored is None else self.saving_eur + self.stored.worth_eur
 
     def worse_off(self) -> tuple[IntArray, FloatArray]:
         """Prosumers who are worse off than with the utility alone, worst first, and by how much [EUR].
@@ -98,8 +110,8 @@ class Money:
         That is what they pay more, less the worth of what they have more in their stores, if that is known.
         """
         more = self.cost_eur - self.alone_cost_eur
-        if self.stored_eur is not None:
-            more = more - self.stored_eur
+        if self.stored is not None:
+            more = more - self.stored.eur
         order = np.argsort(-more, kind="stable")
         chosen = order[more[order] > _LEAST_EUR]
         return chosen, more[chosen]
@@ -138,28 +150,21 @@ class Money:
         return {
             "parties": parties,
             "saving_eur": self.saving_eur,
-            "stored": self._stored(),
+            "stored": None if self.stored is None else self.stored.summary(),
             "saving_with_stored_eur": self.saving_with_stored_eur,
             "gain_eur": self.gain_eur,
             "transfer_eur": self.transfer_eur,
+            "carbon_kg": dict(zip(_SOURCES, self.actual_carbon_kg.tolist(), strict=True)),
+            "utility_only_carbon_kg": dict(zip(_SOURCES, self.alone_carbon_kg.tolist(), strict=True)),
             "worse_off": {"prosumers": len(worse), "most_eur": float(more.max(initial=0.0))},
             "notes": self.notes(),
-        }
-
-    def _stored(self) -> dict[str, float] | None:
-        if self.stored_kwh is None or self.stored_eur is None:
-            return None
-        return {
-            "difference_kwh": float(self.stored_kwh.sum()),
-            "worth_eur": float(self.stored_eur.sum()),
         }
 
     def notes(self) -> list[str]:
         """What must be known to read the table: what is left in stores, and how losses were treated."""
         notes = []
-        stored = self._stored()
-        if stored is not None and abs(stored["difference_kwh"]) > _LEAST_KWH:
-            notes.append(_stored_note(stored["difference_kwh"], stored["worth_eur"], self.saving_eur))
+        if self.stored is not None and (note := self.stored.note(self.saving_eur)) is not None:
+            notes.append(note)
         if count := self.periods_without_losses:
             notes.append(f"losses are unknown in {count} of {self.periods} periods and left out there")
         if count := self.periods_with_equal_losses:
@@ -181,7 +186,8 @@ class MoneyTable:
         self._cost = np.zeros((2, prosumers))
         self._items = np.zeros((2, len(ITEMS)))
         self._losses_kwh = [0.0, 0.0]
-        self._stored: tuple[FloatArray, FloatArray] | None = None
+        self._carbon_kg = np.zeros((2, len(_SOURCES)))
+        self._stored: Stored | None = None
         self._periods = 0
         self._without = 0
         self._equal = 0
@@ -211,26 +217,22 @@ class MoneyTable:
         for run, (one, lost) in enumerate(zip((bill, counterfactual), losses, strict=True)):
             self._cost[run] += one.total_eur
             self._items[run, : len(COMPONENTS)] += one.sums_eur
-            self._items[run, -2] += one.wholesale_eur_per_kwh * one.grid_kwh
-            self._items[run, -1] += one.wholesale_eur_per_kwh * lost
+            self._items[run, _PROCUREMENT] += one.wholesale_eur_per_kwh * one.grid_kwh
+            self._items[run, _LOSSES] += one.wholesale_eur_per_kwh * lost
             self._losses_kwh[run] += lost
+            self._carbon_kg[run] += one.gas_carbon_kg, one.grid_carbon_kg
 
-    def close(self, stored_difference_kwh: FloatArray, price_eur_per_kwh: float) -> None:
+    def close(self, stored: StoredEnergy) -> None:
         """Says what the stores hold at the end of the run.
 
         Args:
-            stored_difference_kwh: Of every prosumer, run less utility alone, shape (n,).
-            price_eur_per_kwh: What a kWh of it is worth.
+            stored: Carrier -> energy of every prosumer, run less utility alone, shape (n,), and what a kWh of
+                it is worth.
 
         Raises:
             ValueError: if there is not one value for every prosumer.
         """
-        expected = self._cost.shape[1:]
-        if stored_difference_kwh.shape != expected:
-            raise ValueError(
-                f"stored energy has shape {stored_difference_kwh.shape}, expected {tuple(expected)}"
-            )
-        self._stored = stored_difference_kwh.copy(), price_eur_per_kwh * stored_difference_kwh
+        self._stored = Stored.of(stored, self._cost.shape[1])
 
     def _losses(self, actual: float | None, alone: float | None) -> tuple[float, float]:
         """Losses of the run and with the utility alone, by the rule of `add`."""
@@ -254,7 +256,9 @@ class MoneyTable:
             self._periods,
             self._without,
             self._equal,
-            *(self._stored or (None, None)),
+            self._carbon_kg[0].copy(),
+            self._carbon_kg[1].copy(),
+            self._stored,
         )
 
 
@@ -277,27 +281,10 @@ def combined(tables: Sequence[Money]) -> Money:
         sum(table.periods for table in tables),
         sum(table.periods_without_losses for table in tables),
         sum(table.periods_with_equal_losses for table in tables),
-        _joined([table.stored_kwh for table in tables]),
-        _joined([table.stored_eur for table in tables]),
+        np.sum([table.actual_carbon_kg for table in tables], axis=0),
+        np.sum([table.alone_carbon_kg for table in tables], axis=0),
+        joined([table.stored for table in tables], [len(table.cost_eur) for table in tables]),
     )
-
-
-def _joined(columns: Sequence[FloatArray | None]) -> FloatArray | None:
-    """One column after the other, if there are all."""
-    known = [column for column in columns if column is not None]
-    return np.concatenate(known) if len(known) == len(columns) else None
-
-
-def _stored_note(more_kwh: float, worth_eur: float, saving_eur: float) -> str:
-    """How much of a saving is energy in stores, in a sentence."""
-    difference = f"{abs(more_kwh):.4g} kWh {'more' if more_kwh > 0 else 'less'}"
-    held = (
-        f"at the end the stores hold {difference} than with the utility alone, worth {abs(worth_eur):.4g} EUR"
-    )
-    saving = f"the saving of {saving_eur:.4g} EUR"
-    if more_kwh > 0:
-        return f"{held}: this comes on top of {saving}, and `gain` does not count it"
-    return f"{held}: so much of {saving} came out of them, which `gain` does not take off"
 
 
 def _by_party(items: FloatArray) -> FloatArray:

@@ -12,13 +12,15 @@ import numpy as np
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Clock
 from cosim.errors import InputError, Problem
-from cosim.settlement.config import TariffConfig
+from cosim.settlement.config import Carbon, TariffConfig
 from cosim.settlement.price_forms import AnyPrice
 from cosim.settlement.timeline import Course, course
 
-ENERGY, NETWORK, LEVIES, VAT, FEED_IN, P2P_NETWORK, P2P_LEVIES, P2P_VAT = range(8)
-"""Columns of a rate table [EUR/kWh], VAT as shares; P2P_ ones are zero where a trade does not pay."""
-RATES = 8
+ENERGY, NETWORK, LEVIES, VAT, FEED_IN, P2P_NETWORK, P2P_LEVIES, P2P_VAT, SHORT, LONG, GAS, CARBON = range(12)
+"""Columns of a rate table [EUR/kWh], VAT as shares; P2P_ ones are zero where a trade does not pay. GAS is NaN
+in a tariff without a gas price; CARBON is per kWh of gas."""
+RATES = 12
+_KG_PER_T = 1000.0
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,18 @@ class Rates:
     @property
     def trade_factor(self) -> FloatArray:
         """What a buyer pays in all per EUR of trade price, shape (states, tariffs)."""
-        return 1.0 + self.table[..., P2P_VAT]
+        return trade_factor(self.table)
 
     @property
     def trade_adder(self) -> FloatArray:
         """What a buyer pays in all on top of that [EUR/kWh], shape (states, tariffs)."""
-        charges: FloatArray = self.table[..., [P2P_NETWORK, P2P_LEVIES]].sum(axis=-1)
-        return charges * self.trade_factor
+        return trade_adder(self.table)
+
+    @property
+    def gas(self) -> FloatArray:
+        """What burning a kWh of gas costs by state and tariff, carbon included [EUR/kWh], shape (states,
+        tariffs); NaN in a tariff without a gas price."""
+        return gas_price(self.table)
 
 
 def retail_price(rates: FloatArray) -> FloatArray:
@@ -82,8 +89,32 @@ def retail_price(rates: FloatArray) -> FloatArray:
     return net * (1.0 + rates[..., VAT])
 
 
+def trade_factor(rates: FloatArray) -> FloatArray:
+    """What a buyer pays in all per EUR of trade price, of rates of shape (..., RATES)."""
+    factor: FloatArray = 1.0 + rates[..., P2P_VAT]
+    return factor
+
+
+def trade_adder(rates: FloatArray) -> FloatArray:
+    """What a buyer pays in all on top of that [EUR/kWh], of rates of shape (..., RATES)."""
+    charges: FloatArray = rates[..., [P2P_NETWORK, P2P_LEVIES]].sum(axis=-1)
+    return charges * trade_factor(rates)
+
+
+def bid_ceiling(rates: FloatArray) -> FloatArray:
+    """Trade price at which buying costs what the utility asks [EUR/kWh], of rates of shape (..., RATES)."""
+    ceiling: FloatArray = (retail_price(rates) - trade_adder(rates)) / trade_factor(rates)
+    return ceiling
+
+
+def gas_price(rates: FloatArray) -> FloatArray:
+    """What burning a kWh of gas costs, carbon included [EUR/kWh], of rates of shape (..., RATES)."""
+    price: FloatArray = rates[..., GAS] + rates[..., CARBON]
+    return price
+
+
 def build_rates(
-    tariffs: Mapping[str, TariffConfig], clock: Clock, folder: Path
+    tariffs: Mapping[str, TariffConfig], carbon: Carbon, clock: Clock, folder: Path
 ) -> tuple[Rates, list[Problem]]:
     """Rates of all tariffs over the run, and what is wrong with their price series (zero stands there)."""
     by_period = np.zeros((clock.periods, len(tariffs), RATES))
@@ -93,9 +124,15 @@ def build_rates(
     for number, (name, tariff) in enumerate(tariffs.items()):
         parts = by_period[:, number], beyond[:, number], bounds[:, number]
         problems += _fill(parts, tariff, clock, folder, f"tariffs.{name}")
+        for rates in parts:
+            rates[:, CARBON] = carbon.price / _KG_PER_T * carbon.gas_kg_per_kwh
     states, state = np.unique(by_period.reshape(clock.periods, -1), axis=0, return_inverse=True)
     table = np.ascontiguousarray(states.reshape(-1, len(tariffs), RATES))
     numbers = np.asarray(state, dtype=np.int64).ravel()
+    # Only now: a NaN is no state of its own in every period.
+    without_gas = [number for number, tariff in enumerate(tariffs.values()) if tariff.gas is None]
+    for rates in (table, beyond, bounds):
+        rates[:, without_gas, GAS] = np.nan
     return Rates(tuple(tariffs), table, numbers, beyond, bounds), problems
 
 
@@ -118,6 +155,7 @@ def _fill(
     is wrong."""
     retail = tariff.components()
     network, levies, vat = retail.charge("network"), retail.charge("levies"), retail.tax()
+    short, long = tariff.imbalance.short, tariff.imbalance.long
     problems: list[Problem] = []
     run, beyond, bounds = parts
     for column, price, key in (
@@ -125,7 +163,12 @@ def _fill(
         (NETWORK, network.price, "retail.network"),
         (LEVIES, levies.price, "retail.levies"),
         (FEED_IN, tariff.feed_in, "feed_in"),
+        (SHORT, short, "imbalance.short"),
+        (LONG, long, "imbalance.long"),
+        (GAS, tariff.gas, "gas"),
     ):
+        if price is None:
+            continue
         found = course_or_problems(price, clock, folder, f"{path}.{key}")
         if isinstance(found, list):
             problems += found
@@ -134,7 +177,12 @@ def _fill(
             bounds[:, column] = found.low, found.high
     for rates in parts:
         rates[:, VAT] = vat.share
-    run[:, P2P_NETWORK] = run[:, NETWORK] * network.p2p
-    run[:, P2P_LEVIES] = run[:, LEVIES] * levies.p2p
-    run[:, P2P_VAT] = vat.share * vat.p2p
+        # Selected, not multiplied: a price is infinite where a series has ended.
+        rates[:, P2P_NETWORK] = rates[:, NETWORK] if network.p2p else 0.0
+        rates[:, P2P_LEVIES] = rates[:, LEVIES] if levies.p2p else 0.0
+        rates[:, P2P_VAT] = vat.share * vat.p2p
+        if short is None:
+            rates[:, SHORT] = rates[:, ENERGY]
+        if long is None:
+            rates[:, LONG] = rates[:, FEED_IN]
     return problems

@@ -4,18 +4,21 @@ nothing about who trades."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.clock import Clock
-from cosim.core.records import Dispatch, Prices
+from cosim.core.dispatch import Dispatch
+from cosim.core.records import Prices
 from cosim.core.registry import nearest
 from cosim.errors import Problem, ScenarioError
+from cosim.settlement.ahead import Ahead, Outlook
 from cosim.settlement.bills import Bill, settle
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.rates import Rates, build_rates, course_or_problems
+from cosim.settlement.rates import LONG, SHORT, Rates, bid_ceiling, build_rates, course_or_problems
 from cosim.settlement.timeline import local_text
 
 _SAME_PRICE = 1e-12
@@ -31,7 +34,8 @@ class TariffBook:
         folder: Where relative paths of price series start, the folder of the scenario.
 
     Raises:
-        InputError: a tariff is unknown, a price series cannot be used, or feed-in exceeds retail.
+        InputError: a tariff is unknown, a price series cannot be used, feed-in exceeds retail, or the price
+            of a kWh that is not taken that of one drawn beyond the contract.
     """
 
     def __init__(
@@ -46,7 +50,8 @@ class TariffBook:
         self.names = tuple(config.named())
         self.tariff_of_prosumer = _indices(tariff_of_prosumer, self.names)
         """Index of every prosumer's tariff, shape (n,)."""
-        self.rates, problems = build_rates(config.named(), clock, folder)
+        self.carbon = config.carbon
+        self.rates, problems = build_rates(config.named(), config.carbon, clock, folder)
         self.wholesale_eur_per_kwh: FloatArray = self.rates.feed_in[self.rates.state, 0]
         """What energy is worth outside the community in every period, shape (periods,)."""
         if config.wholesale is not None:
@@ -55,13 +60,14 @@ class TariffBook:
                 problems += outside
             else:
                 self.wholesale_eur_per_kwh = outside.run
-        problems = problems or _arbitrage(config, self.rates, clock)
+        problems = problems or [*_arbitrage(config, self.rates, clock), *_reward(config, self.rates, clock)]
         if problems:
             raise ScenarioError(problems)
         low, high = self.rates.band
         self._low, self._high = low[self.tariff_of_prosumer], high[self.tariff_of_prosumer]
         self._ahead = _lowest_ahead(self.rates, clock.periods_per_day)
         self._by_state = self._price_table()
+        self._gas = self.rates.gas
         self._state = -1
         self._prices: Prices | None = None
 
@@ -95,11 +101,57 @@ class TariffBook:
         lowest: FloatArray = self._ahead[index, self.tariff_of_prosumer]
         return lowest
 
+    def ahead(self, index: int, count: int) -> Ahead:
+        """What energy costs each prosumer in the periods `index` to `index + count - 1`, (count, n) each.
+
+        They may lie beyond the run. What is known reaches 24 hours; later, the same day comes again. Where a
+        series ends, its last price is held.
+
+        Raises:
+            IndexError: if the run has no period `index`.
+        """
+        return self._outlook.over(index, count, self.tariff_of_prosumer)
+
+    @cached_property
+    def _outlook(self) -> Outlook:
+        return Outlook(self.rates, self.clock)
+
+    def gas_price(self, index: int) -> FloatArray:
+        """What burning a kWh of gas costs in period `index`, carbon included [EUR/kWh], shape (n,).
+
+        NaN for a prosumer whose tariff has no gas price: `require_gas` says so before the run.
+        """
+        price: FloatArray = self._gas[self.rates.state[index], self.tariff_of_prosumer]
+        return price
+
+    def require_gas(self, prosumers: IntArray | BoolArray) -> None:
+        """Makes sure that whoever burns gas has a price for it.
+
+        Args:
+            prosumers: Those with devices that burn gas: numbers, of which one may come twice, or a mask.
+
+        Raises:
+            ScenarioError: with every tariff that lacks a gas price.
+        """
+        burning = np.unique(np.arange(len(self.tariff_of_prosumer))[prosumers])
+        tariffs, counts = np.unique(self.tariff_of_prosumer[burning], return_counts=True)
+        problems = [
+            Problem(
+                f"tariff {self.names[tariff]!r} has no gas price, but prosumers of it burn gas ({count})",
+                "give the price of a kWh (lower heating value, EUR/kWh), for example `gas: 0.10`",
+                path=f"tariffs.{self.names[tariff]}.gas",
+            )
+            for tariff, count in zip(tariffs.tolist(), counts.tolist(), strict=True)
+            if np.isnan(self._gas[0, tariff])
+        ]
+        if problems:
+            raise ScenarioError(problems)
+
     def bill(self, index: int, dispatch: Dispatch) -> Bill:
         """What every prosumer pays for period `index`.
 
         Raises:
-            AuditError: if energy or money does not balance to 1e-9.
+            AuditError: if energy or money does not balance to 1e-9, or gas is burnt that has no price.
             ValueError: if the dispatch has not one value for every prosumer.
         """
         return settle(
@@ -108,6 +160,7 @@ class TariffBook:
             self.tariff_of_prosumer,
             self.rates.at(index),
             float(self.wholesale_eur_per_kwh[index]),
+            self.carbon,
             self.clock,
         )
 
@@ -128,7 +181,7 @@ class TariffBook:
     def _price_table(self) -> FloatArray:
         """Retail, feed-in, bid ceiling, trade factor and adder by state, shape (states, 5, tariffs)."""
         rates = self.rates
-        ceiling = (rates.retail - rates.trade_adder) / rates.trade_factor
+        ceiling = bid_ceiling(rates.table)
         columns = (rates.retail, rates.feed_in, ceiling, rates.trade_factor, rates.trade_adder)
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
@@ -159,17 +212,48 @@ def _arbitrage(config: TariffsConfig, rates: Rates, clock: Clock) -> list[Proble
     """Tariffs under which buying from the utility and selling it back earns money."""
     problems = []
     for number, (name, tariff) in enumerate(config.named().items()):
-        excess = (rates.feed_in - rates.retail)[:, number]
-        if tariff.allow_arbitrage or excess.max() <= _SAME_PRICE:
+        first = _first_above(rates.feed_in[:, number], rates.retail[:, number], rates)
+        if tariff.allow_arbitrage or first is None:
             continue
-        index = int(np.argmax((excess > _SAME_PRICE)[rates.state]))
-        state = int(rates.state[index])
+        state = rates.state[first]
         problems.append(
             Problem(
                 f"feed-in {rates.feed_in[state, number]:g} EUR/kWh exceeds retail "
-                f"{rates.retail[state, number]:g} EUR/kWh, first at {local_text(clock, index)}",
+                f"{rates.retail[state, number]:g} EUR/kWh, first at {local_text(clock, first)}",
                 "buying and selling back would earn money; if that is meant, set `allow_arbitrage: true`",
                 path=f"tariffs.{name}.feed_in",
             )
         )
     return problems
+
+
+def _reward(config: TariffsConfig, rates: Rates, clock: Clock) -> list[Problem]:
+    """Tariffs under which two prosumers earn money by breaking their contracts in opposite ways.
+
+    Looked for where a price of imbalance is given: energy may cost less than feed-in pays, if the charges on
+    it make up for that.
+    """
+    problems = []
+    for number, (name, tariff) in enumerate(config.named().items()):
+        given = tariff.imbalance.short is not None or tariff.imbalance.long is not None
+        short, long = rates.table[:, number, SHORT], rates.table[:, number, LONG]
+        first = _first_above(long, short, rates)
+        if tariff.allow_arbitrage or not given or first is None:
+            continue
+        state = rates.state[first]
+        problems.append(
+            Problem(
+                f"imbalance: short {short[state]:g} EUR/kWh is below long {long[state]:g} EUR/kWh, first at "
+                f"{local_text(clock, first)}",
+                "breaking contracts would earn money (left out, `short` is the energy component of retail "
+                "and `long` is feed-in); if that is meant, set `allow_arbitrage: true`",
+                path=f"tariffs.{name}.imbalance",
+            )
+        )
+    return problems
+
+
+def _first_above(one: FloatArray, other: FloatArray, rates: Rates) -> int | None:
+    """First period in which a price of shape (states,) is above another; None if there is none."""
+    above = (one - other > _SAME_PRICE)[rates.state]
+    return int(np.argmax(above)) if above.any() else None

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
-from cosim.core.records import Dispatch
+from cosim.core.dispatch import Dispatch, Position
 from cosim.errors import AuditError
-from cosim.settlement.bills import COMPONENTS, Bill
+from cosim.settlement.bills import Bill
+from cosim.settlement.components import COMPONENTS
 from cosim.settlement.config import TariffsConfig
 from cosim.settlement.counterfactual import saving_eur
 from cosim.settlement.rates import LEVIES, NETWORK, VAT
 from cosim.settlement.tariffs import TariffBook
 
+OLD = 6
+"""Components that concern electricity as contracted; those of imbalance, heat and gas come behind."""
 PAPER = {
     "retail": {
         "windows": [
@@ -53,19 +56,31 @@ def components(network: bool = True, levies: bool = True, vat: bool = True) -> d
     }
 
 
+def electric(
+    net: FloatArray,
+    bought: FloatArray,
+    sold: FloatArray,
+    imported: FloatArray,
+    exported: FloatArray,
+    cost: FloatArray,
+    paid: FloatArray,
+) -> Dispatch:
+    """Electricity alone, delivered as contracted."""
+    none = np.zeros_like(net)
+    position = Position(net, bought, sold, imported, exported, none, none, cost, paid)
+    return Dispatch({}, {}, position, None, none)
+
+
+def changed(dispatch: Dispatch, **columns: FloatArray) -> Dispatch:
+    """The same with other columns of electricity."""
+    return replace(dispatch, electricity=replace(dispatch.electricity, **columns))
+
+
 def traded(net: FloatArray, bought: FloatArray, sold: FloatArray, price: float) -> Dispatch:
     """What was not traded settles with the utility; every trade at the same price."""
     rest = net - bought + sold
-    return Dispatch(
-        {},
-        net,
-        bought,
-        sold,
-        np.maximum(rest, 0.0),
-        np.maximum(-rest, 0.0),
-        price * (bought - sold),
-        price * bought,
-    )
+    imported, exported = np.maximum(rest, 0.0), np.maximum(-rest, 0.0)
+    return electric(net, bought, sold, imported, exported, price * (bought - sold), price * bought)
 
 
 def utility_only(net: FloatArray) -> Dispatch:
@@ -107,13 +122,15 @@ def test_components_with_and_without_charges_on_trades(
     tariffs = book(components(network, levies, vat), 2)
     dispatch = traded(np.array([3.0, -2.5]), np.array([2.0, 0.0]), np.array([0.0, 2.0]), 0.12)
     bill = tariffs.bill(0, dispatch)
-    np.testing.assert_allclose(bill.eur[:, 0], buyer, rtol=1e-12)
+    np.testing.assert_allclose(bill.eur[:OLD, 0], buyer, rtol=1e-12)
+    assert not bill.eur[OLD:].any()
     # The seller gets the price and nothing else, and feed-in for what is left.
-    np.testing.assert_allclose(bill.eur[:, 1], [-0.24, 0, 0, 0, 0, -0.5 * 0.06], rtol=1e-12)
+    np.testing.assert_allclose(bill.eur[:OLD, 1], [-0.24, 0, 0, 0, 0, -0.5 * 0.06], rtol=1e-12)
     np.testing.assert_allclose(bill.total_eur, [sum(buyer), -0.27], rtol=1e-12)
     # At the bid ceiling a purchase costs exactly what the utility asks.
     ceiling = float(tariffs.prices(0).bid_ceiling_eur_per_kwh[0])
-    dearest = tariffs.bill(0, traded(dispatch.net_kwh, dispatch.bought_kwh, dispatch.sold_kwh, ceiling))
+    power = dispatch.electricity
+    dearest = tariffs.bill(0, traded(power.net_kwh, power.bought_kwh, power.sold_kwh, ceiling))
     assert dearest.total_eur[0] == pytest.approx(3 * 0.2737, rel=1e-12)
 
 
@@ -126,6 +143,10 @@ def test_columns_have_names() -> None:
         bill.levies_eur,
         bill.vat_eur,
         bill.feed_in_eur,
+        bill.imbalance_eur,
+        bill.heat_trade_eur,
+        bill.gas_eur,
+        bill.carbon_eur,
     ]
     for name, column in zip(COMPONENTS, by_name, strict=True):
         np.testing.assert_array_equal(column, bill.column(name))
@@ -136,23 +157,10 @@ def test_columns_have_names() -> None:
 def test_vat_is_due_on_what_was_paid_not_on_the_difference() -> None:
     # A sells 1 kWh at 0.10 and buys 1 kWh at 0.14 within the hour; B is on the other side of both.
     one = np.ones(2)
-    dispatch = Dispatch(
-        {}, np.zeros(2), one, one, np.zeros(2), np.zeros(2), np.array([0.04, -0.04]), np.array([0.14, 0.10])
-    )
+    none = np.zeros(2)
+    dispatch = electric(none, one, one, none, none, np.array([0.04, -0.04]), np.array([0.14, 0.10]))
     tariffs = book(components(network=False, levies=False), 2)
     np.testing.assert_allclose(tariffs.bill(0, dispatch).vat_eur, [0.19 * 0.14, 0.19 * 0.10])
-    unclear = replace(dispatch, trade_paid_eur=None)
-    with pytest.raises(ValueError, match="prosumer 0 both bought and sold in period 0"):
-        tariffs.bill(0, unclear)
-    without = book(components(vat=False), 2)
-    np.testing.assert_array_equal(without.bill(0, unclear).eur, without.bill(0, dispatch).eur)
-
-
-def test_vat_on_trades_without_gross_payments_where_each_only_buys_or_sells() -> None:
-    dispatch = traded(np.array([3.0, -2.5]), np.array([2.0, 0.0]), np.array([0.0, 2.0]), 0.12)
-    tariffs = book(components(), 2)
-    derived = tariffs.bill(0, replace(dispatch, trade_paid_eur=None))
-    np.testing.assert_array_equal(derived.eur, tariffs.bill(0, dispatch).eur)
 
 
 def test_negative_feed_in_costs_the_one_who_feeds_in() -> None:
@@ -175,12 +183,12 @@ def dispatches(draw: st.DrawFn) -> Dispatch:
         paid[buyer] += quantity * price
         got[seller] += quantity * price
     net = bought - sold + imported - exported
-    return Dispatch({}, net, bought, sold, imported, exported, paid - got, paid)
+    return electric(net, bought, sold, imported, exported, paid - got, paid)
 
 
 @given(dispatches(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 23))
 def test_no_money_is_lost(dispatch: Dispatch, network: bool, levies: bool, vat: bool, hour: int) -> None:
-    n = len(dispatch.net_kwh)
+    n = len(dispatch.gas_kwh)
     tariffs = book(components(network, levies, vat), n, paper=PAPER)
     bill = tariffs.bill(hour, dispatch)
     sums = dict(zip(COMPONENTS, bill.sums_eur.tolist(), strict=True))
@@ -194,33 +202,30 @@ def test_no_money_is_lost(dispatch: Dispatch, network: bool, levies: bool, vat: 
 def _by_hand(tariffs: TariffBook, hour: int, dispatch: Dispatch) -> FloatArray:
     """The bill from `Prices`, as a trader reckons it: purchases, sales and the utility, each taken alone;
     less the charges on what of it never came through the meter."""
-    prices = tariffs.prices(hour)
-    paid = dispatch.trade_paid_eur
-    assert paid is not None
-    received = paid - dispatch.trade_cost_eur
-    purchases = prices.trade_factor * paid + prices.trade_adder_eur_per_kwh * dispatch.bought_kwh
+    prices, power = tariffs.prices(hour), dispatch.electricity
+    received = power.trade_paid_eur - power.trade_cost_eur
+    purchases = prices.trade_factor * power.trade_paid_eur + prices.trade_adder_eur_per_kwh * power.bought_kwh
     with_utility = (
-        prices.retail_eur_per_kwh * dispatch.import_kwh - prices.feed_in_eur_per_kwh * dispatch.export_kwh
+        prices.retail_eur_per_kwh * power.import_kwh - prices.feed_in_eur_per_kwh * power.export_kwh
     )
     rates = tariffs.rates.at(hour)[tariffs.tariff_of_prosumer]
     charges = (rates[:, NETWORK] + rates[:, LEVIES]) * (1 + rates[:, VAT])
-    unmetered = np.minimum(dispatch.sold_kwh + dispatch.export_kwh, dispatch.bought_kwh + dispatch.import_kwh)
-    not_imported = np.minimum(dispatch.import_kwh, unmetered)
+    unmetered = np.minimum(power.sold_kwh + power.export_kwh, power.bought_kwh + power.import_kwh)
+    not_imported = np.minimum(power.import_kwh, unmetered)
     relief = charges * not_imported + prices.trade_adder_eur_per_kwh * (unmetered - not_imported)
     return purchases - received + with_utility - relief
 
 
 def one_sided(dispatch: Dispatch) -> Dispatch:
     """The same trades between prosumers that only take or only give: givers are added behind."""
-    n = len(dispatch.net_kwh)
-    none = np.zeros(n)
-    bought, imported = (np.concatenate([x, none]) for x in (dispatch.bought_kwh, dispatch.import_kwh))
-    sold, exported = (np.concatenate([none, x]) for x in (dispatch.sold_kwh, dispatch.export_kwh))
-    paid = dispatch.trade_paid_eur
-    assert paid is not None
-    cost = np.concatenate([paid, dispatch.trade_cost_eur - paid])
+    power = dispatch.electricity
+    none = np.zeros_like(power.net_kwh)
+    bought, imported = (np.concatenate([x, none]) for x in (power.bought_kwh, power.import_kwh))
+    sold, exported = (np.concatenate([none, x]) for x in (power.sold_kwh, power.export_kwh))
+    paid = power.trade_paid_eur
+    cost = np.concatenate([paid, power.trade_cost_eur - paid])
     net = bought - sold + imported - exported
-    return Dispatch({}, net, bought, sold, imported, exported, cost, np.concatenate([paid, none]))
+    return electric(net, bought, sold, imported, exported, cost, np.concatenate([paid, none]))
 
 
 @given(dispatches(), st.booleans(), st.booleans(), st.booleans())
@@ -228,8 +233,9 @@ def test_who_only_takes_or_only_gives_pays_charges_on_import_and_purchases(
     dispatch: Dispatch, network: bool, levies: bool, vat: bool
 ) -> None:
     """The equations for them, written out: draw is import plus purchases."""
-    split = one_sided(dispatch)
-    bill = book(components(network, levies, vat), len(split.net_kwh)).bill(0, split)
+    whole = one_sided(dispatch)
+    split = whole.electricity
+    bill = book(components(network, levies, vat), len(split.net_kwh)).bill(0, whole)
     imported, bought, paid = split.import_kwh, split.bought_kwh, split.trade_paid_eur
     n, levy, tax = 0.08 * network, 0.05 * levies, 0.19 * vat
     tolerance = {"rtol": 1e-12, "atol": 1e-12 * (1 + split.net_kwh.max())}
@@ -241,18 +247,16 @@ def test_who_only_takes_or_only_gives_pays_charges_on_import_and_purchases(
 
 def test_no_charges_on_energy_that_never_crosses_the_meter() -> None:
     """A sells 1 kWh to B at 0.12 and imports 0.597 kWh in one period: its meter shows 0.403 kWh fed in."""
-    dispatch = Dispatch(
-        {},
-        *np.array(
-            [[-0.403, 1.0], [0.0, 1.0], [1.0, 0.0], [0.597, 0.0], [0.0, 0.0], [-0.12, 0.12], [0.0, 0.12]]
-        ),
-    )
+    columns = [[-0.403, 1.0], [0.0, 1.0], [1.0, 0.0], [0.597, 0.0], [0.0, 0.0], [-0.12, 0.12], [0.0, 0.12]]
+    dispatch = electric(*np.array(columns))
     bill = book(components(), 2).bill(0, dispatch)
     np.testing.assert_allclose(
-        bill.eur[:, 0], [-0.12, 0.0597, 0, 0, 0.19 * 0.0597, 0], rtol=1e-12, atol=1e-15
+        bill.eur[:OLD, 0], [-0.12, 0.0597, 0, 0, 0.19 * 0.0597, 0], rtol=1e-12, atol=1e-15
     )
     # The buyer is charged for what it drew, as ever.
-    np.testing.assert_allclose(bill.eur[:, 1], [0.12, 0, 0.08, 0.05, 0.19 * 0.25, 0], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        bill.eur[:OLD, 1], [0.12, 0, 0.08, 0.05, 0.19 * 0.25, 0], rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize(
@@ -274,12 +278,12 @@ def test_charges_are_due_on_metered_draw(
     net = bought - sells + imported - exports
     paid = 0.1 * bought
     tariffs = book(components(network=True, levies=False), 2)
-    bill = tariffs.bill(0, Dispatch({}, net, bought, sells, imported, exports, paid - 0.1 * sells, paid))
+    bill = tariffs.bill(0, electric(net, bought, sells, imported, exports, paid - 0.1 * sells, paid))
     network = 0.08 * (from_utility + from_others)
     levies = 0.05 * from_utility
     vat = 0.19 * (0.10 + 0.2 + 0.08 * from_others + 0.13 * from_utility)
     expected = [0.2 - 0.1 * sold, 0.10, network, levies, vat, -0.06 * exported]
-    np.testing.assert_allclose(bill.eur[:, 0], expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(bill.eur[:OLD, 0], expected, rtol=1e-12, atol=1e-15)
 
 
 @given(st.lists(st.floats(-20, 20, allow_subnormal=False), min_size=2, max_size=20), st.floats(0.04, 0.18))
@@ -308,37 +312,40 @@ def good() -> Dispatch:
     [
         ("net_kwh", [3.0, -2.00001], "prosumer 1 does not balance: metered -2.00001 kWh"),
         ("net_kwh", [np.nan, -2.0], "prosumer 0 does not balance"),
-        ("import_kwh", [1.6, 0.0], r"prosumer 0 .* = 3\.1 kWh \(each of the four"),
+        ("import_kwh", [1.6, 0.0], r"prosumer 0 .* = 3\.1 kWh \(all but net and imbalance"),
+        ("imbalance_kwh", [0.0, 1e-5], r"prosumer 1 .* \+ imbalance 1e-05"),
     ],
 )
 def test_lost_energy_stops_the_run(field: str, value: list[float], message: str) -> None:
-    wrong = replace(good(), **{field: np.array(value)})
-    with pytest.raises(AuditError, match=r"period 5 \(2016-06-06 05:00\+02:00\): energy of " + message):
+    wrong = changed(good(), **{field: np.array(value)})
+    with pytest.raises(AuditError, match=r"period 5 \(2016-06-06 05:00\+02:00\): electricity of " + message):
         book(components(), 2).bill(5, wrong)
 
 
 def test_negative_energy_stops_the_run() -> None:
-    wrong = Dispatch({}, *np.array([[1.0], [0.0], [0.0], [-1.0], [-2.0], [0.0]]))
+    wrong = electric(*np.array([[1.0], [0.0], [0.0], [-1.0], [-2.0], [0.0], [0.0]]))
     with pytest.raises(AuditError, match="must be positive or zero"):
         book(components(), 1).bill(0, wrong)
 
 
 def test_buyers_and_sellers_must_agree_on_the_energy() -> None:
     wrong = traded(np.array([3.0, -2.0]), np.array([1.5, 0.0]), np.array([0.0, 1.4]), 0.12)
-    with pytest.raises(AuditError, match=r"bought 1\.5 kWh from each other, but sold 1\.4 kWh"):
+    with pytest.raises(
+        AuditError, match=r"bought 1\.5 kWh of electricity from each other, but sold 1\.4 kWh"
+    ):
         book(components(), 2).bill(0, wrong)
 
 
 @pytest.mark.parametrize("cost", [[0.18, -0.17], [0.18, np.nan]])
 def test_lost_money_stops_the_run_with_both_sums(cost: list[float]) -> None:
-    wrong = replace(good(), trade_cost_eur=np.array(cost))
-    with pytest.raises(AuditError, match=r"prosumers pay .* EUR, but .* receive .* EUR"):
+    wrong = changed(good(), trade_cost_eur=np.array(cost))
+    with pytest.raises(AuditError, match=r"of trade, prosumers pay .* EUR, but prosumers receive 0 EUR"):
         book(components(vat=False), 2).bill(0, wrong)
 
 
 def test_rounding_of_nothing_is_no_breach() -> None:
     dust = utility_only(np.array([0.1 + 0.2 - 0.3, 0.0]))
-    bill: Bill = book(PAPER, 2).bill(0, replace(dust, import_kwh=np.zeros(2)))
+    bill: Bill = book(PAPER, 2).bill(0, changed(dust, import_kwh=np.zeros(2)))
     assert bill.total_eur.tolist() == [0.0, 0.0]
 
 

@@ -16,10 +16,10 @@ from ruamel.yaml import YAML
 
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Clock
-from cosim.core.records import Dispatch
-from cosim.settlement.bills import COMPONENTS
+from cosim.core.dispatch import Dispatch, Position
+from cosim.settlement.components import COMPONENTS, PARTIES
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.money import PARTIES, Money, MoneyTable, combined
+from cosim.settlement.money import Money, MoneyTable, combined
 from cosim.settlement.tariffs import TariffBook
 
 PAGE = Path(__file__).parents[2] / "docs" / "tariffs.md"
@@ -30,8 +30,10 @@ NOON, EVENING = 0, 7
 def dispatch(net: list[float], bought: list[float], sold: list[float], price: float) -> Dispatch:
     energy, buys, sells = np.array(net), np.array(bought), np.array(sold)
     rest = energy - buys + sells
-    cost = price * (buys - sells)
-    return Dispatch({}, energy, buys, sells, np.maximum(rest, 0), np.maximum(-rest, 0), cost, price * buys)
+    none, cost = np.zeros_like(energy), price * (buys - sells)
+    utility = np.maximum(rest, 0), np.maximum(-rest, 0)
+    power = Position(energy, buys, sells, *utility, none, none, cost, price * buys)
+    return Dispatch({}, {}, power, None, none)
 
 
 def utility_only(net: FloatArray) -> Dispatch:
@@ -108,7 +110,8 @@ def _party_lines(money: Money) -> list[str]:
 
 
 def _saving_lines(money: Money) -> list[str]:
-    gains = [f"| gain: {name} | {value:+.4f} |" for name, value in money.gain_eur.items()]
+    assert money.gain_eur["gas"] == 0.0
+    gains = [f"| gain: {name} | {money.gain_eur[name]:+.4f} |" for name in ("energy", "losses")]
     transfers = [f"| transfer: {name} | {value:+.4f} |" for name, value in money.transfer_eur.items()]
     return [f"| saving of the prosumers | {money.saving_eur:+.4f} |", *gains, *transfers]
 
@@ -148,14 +151,14 @@ def test_every_saving_is_a_gain_or_a_transfer(
 
 def test_matching_fixed_positions_is_nothing_but_a_transfer() -> None:
     actual = dispatch([3.0, -2.0], [2.0, 0.0], [0.0, 2.0], 0.10)
-    money = run(book(), (actual, utility_only(actual.net_kwh), 0.05, 0.05))
-    assert money.gain_eur == {"energy": 0.0, "losses": 0.0}
+    money = run(book(), (actual, utility_only(actual.electricity.net_kwh), 0.05, 0.05))
+    assert money.gain_eur == {"energy": 0.0, "gas": 0.0, "losses": 0.0}
     assert money.saving_eur == pytest.approx(sum(money.transfer_eur.values()))
     # The retailer no longer sells 2 kWh at 0.10 that it bought at 0.06.
     assert money.transfer_eur["retailer"] == pytest.approx(2 * (0.10 - 0.06))
     assert money.transfer_eur["network operator"] == pytest.approx(0.0)
     assert money.transfer_eur["state"] == pytest.approx(2 * 0.19 * (0.10 - 0.10), abs=1e-12)
-    free = run(book(network_p2p=False), (actual, utility_only(actual.net_kwh), 0.05, 0.05))
+    free = run(book(network_p2p=False), (actual, utility_only(actual.electricity.net_kwh), 0.05, 0.05))
     assert free.transfer_eur["network operator"] == pytest.approx(2 * 0.08)
 
 
@@ -194,7 +197,7 @@ def stored(difference: list[float], price: float) -> Money:
     tariffs = book()
     table = MoneyTable(2)
     table.add(tariffs.bill(0, utility_only(np.ones(2))), tariffs.bill(0, utility_only(2 * np.ones(2))))
-    table.close(np.array(difference), price)
+    table.close({"electricity": (np.array(difference), price)})
     return table.money()
 
 
@@ -203,13 +206,13 @@ def test_energy_missing_in_stores_is_valued_beside_the_saving() -> None:
     summary = money.summary()
     assert money.saving_eur == pytest.approx(2 * 0.2737)
     assert summary["saving_eur"] == money.saving_eur, "bills are what they are"
-    assert summary["stored"] == {"difference_kwh": -1.5, "worth_eur": pytest.approx(-0.27)}
+    assert summary["stored"] == {"difference_kwh": {"electricity": -1.5}, "worth_eur": pytest.approx(-0.27)}
     assert summary["saving_with_stored_eur"] == pytest.approx(2 * 0.2737 - 0.27)
     assert sum(money.gain_eur.values()) == pytest.approx(2 * 0.07)
     assert summary["notes"][-1] == "losses are unknown in 1 of 1 periods and left out there"
     assert summary["notes"][0] == (
-        "at the end the stores hold 1.5 kWh less than with the utility alone, worth 0.27 EUR: "
-        "so much of the saving of 0.5474 EUR came out of them, which `gain` does not take off"
+        "at the end the stores hold 1.5 kWh less electricity than with the utility alone, "
+        "worth 0.27 EUR less: so much of the saving of 0.5474 EUR came out of them, which `gain` does not take off"
     )
 
 
@@ -224,7 +227,7 @@ def test_energy_left_in_stores_comes_on_top() -> None:
     money = stored([2.0, -0.5], 0.18)
     assert money.saving_with_stored_eur == pytest.approx(2 * 0.2737 + 0.27)
     assert money.notes()[0] == (
-        "at the end the stores hold 1.5 kWh more than with the utility alone, worth 0.27 EUR: "
+        "at the end the stores hold 1.5 kWh more electricity than with the utility alone, worth 0.27 EUR: "
         "this comes on top of the saving of 0.5474 EUR, and `gain` does not count it"
     )
     assert not any("stores" in note for note in stored([1e-9, 0.0], 0.18).notes())
@@ -234,22 +237,27 @@ def test_stored_energy_that_nobody_told_is_none() -> None:
     summary = example().summary()
     assert (summary["stored"], summary["saving_with_stored_eur"]) == (None, None)
     with pytest.raises(ValueError, match=r"shape \(3,\), expected \(2,\)"):
-        MoneyTable(2).close(np.zeros(3), 0.1)
+        MoneyTable(2).close({"electricity": (np.zeros(3), 0.1)})
 
 
 def test_stored_energy_of_several_communities_has_their_own_prices() -> None:
     both = combined([stored([1.0, 0.0], 0.1), stored([0.0, -3.0], 0.2)])
-    assert both.summary()["stored"] == {"difference_kwh": -2.0, "worth_eur": pytest.approx(-0.5)}
+    assert both.summary()["stored"] == {
+        "difference_kwh": {"electricity": -2.0},
+        "worth_eur": pytest.approx(-0.5),
+    }
     assert both.worse_off()[0].tolist() == [3]
     assert combined([stored([1.0, 0.0], 0.1), example()]).summary()["stored"] is None
 
 
 def test_rows_concern_payer_and_receiver_alone() -> None:
     actual = dispatch([3.0, -2.0], [2.0, 0.0], [0.0, 2.0], 0.10)
-    rows = run(book(), (actual, utility_only(actual.net_kwh), 0.1, 0.2)).rows()
+    rows = run(book(), (actual, utility_only(actual.electricity.net_kwh), 0.1, 0.2)).rows()
     assert {row["item"] for row in rows if row["party"] == "prosumers"} == set(COMPONENTS)
-    assert {row["item"] for row in rows if row["party"] == "state"} == {"levies", "vat"}
-    assert {row["item"] for row in rows if row["party"] == "retailer"} == {"energy", "feed_in", "procurement"}
+    assert {row["item"] for row in rows if row["party"] == "state"} == {"levies", "vat", "carbon"}
+    retailer = {row["item"] for row in rows if row["party"] == "retailer"}
+    assert retailer == {"energy", "feed_in", "imbalance", "procurement"}
+    assert {row["item"] for row in rows if row["party"] == "outside"} == {"gas", "procurement", "losses"}
     for item in (*COMPONENTS, "procurement", "losses"):
         assert sum(row["actual_eur"] for row in rows if row["item"] == item) == pytest.approx(0.0, abs=1e-12)
 

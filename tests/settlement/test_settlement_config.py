@@ -119,7 +119,7 @@ def test_mistake_is_told(tariff: dict[str, Any], expected: str) -> None:
 
 
 def test_misspelt_key_beside_tariffs_is_told() -> None:
-    with pytest.raises(ValidationError, match="beside tariffs, only `wholesale` stands here"):
+    with pytest.raises(ValidationError, match="beside tariffs, only `wholesale` and `carbon` stand here"):
         TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.08}, "wholsale": 0.05})
 
 

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.core.clock import Clock
-from cosim.core.records import Dispatch, Prices
+from cosim.core.dispatch import Dispatch, Position
+from cosim.core.records import Prices
 from cosim.errors import ScenarioError
 from cosim.settlement.config import TariffsConfig
+from cosim.settlement.rates import RATES
 from cosim.settlement.tariffs import TariffBook
 
 PAPER = {
@@ -229,8 +231,10 @@ def test_a_longer_run_changes_nothing_of_the_days_before(
         TariffBook(config, clock(first, step, n * 24 * 60 // step), names, tmp_path) for n in (days, 6)
     )
     bought, sold, imported, exported = np.array([[0.2, 0, 0], [0, 0.2, 0], [0.3, 0, 1], [0, 0.1, 0]])
-    net = bought - sold + imported - exported
-    dispatch = Dispatch({}, net, bought, sold, imported, exported, 0.1 * (bought - sold), 0.1 * bought)
+    net, none = bought - sold + imported - exported, np.zeros(3)
+    money = 0.1 * (bought - sold), 0.1 * bought
+    power = Position(net, bought, sold, imported, exported, none, none, *money)
+    dispatch = Dispatch({}, {}, power, None, none)
     for k in range(short.clock.periods):
         for field in fields(Prices):
             name = field.name
@@ -264,7 +268,7 @@ def test_prices_are_computed_anew_only_when_they_change() -> None:
 
 def test_size_depends_on_neither_prosumers_nor_periods() -> None:
     year = book(PAPER, clock(step=15, periods=35_040), n=1000)
-    assert year.rates.table.shape == (3, 1, 8)
+    assert year.rates.table.shape == (3, 1, RATES)
     assert year.rates.state.shape == (35_040,)
 
 
