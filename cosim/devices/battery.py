@@ -15,12 +15,10 @@ import numpy as np
 from pydantic import model_validator
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
-from cosim.core.records import Field
-from cosim.devices.base import Ranges, Role, Site, State
-from cosim.devices.storage import StorageDevice, after, charge_limit_kwh, discharge_limit_kwh, within_window
+from cosim.devices.base import Role, Site, State
+from cosim.devices.storage import ConnectedStore, Limits
 
 Efficiency = Annotated[AnyDraw, within(low=0.01, high=1.0)]
 
@@ -44,48 +42,22 @@ class BatteryConfig(Config):
         return self
 
 
-class Battery(StorageDevice):
+class Battery(ConnectedStore):
     """Batteries; state: `soc_kwh`."""
 
     kind: ClassVar[str] = "battery"
     summary: ClassVar[str] = "battery with efficiencies, power limits and a state-of-charge window"
     role: ClassVar[Role] = "storage"
     Config: ClassVar[type[Config]] = BatteryConfig
-    flexible: ClassVar[bool] = True
-    observations: ClassVar[tuple[Field, ...]] = (
-        Field("soc", "1", 0.0, 1.0, "State of charge, share of the capacity."),
-        Field("capacity", "kWh", 0.0, float("inf"), "Usable capacity."),
-        Field("max_charge_kwh", "kWh", 0.0, float("inf"), "Energy it could draw in this period."),
-        Field("max_discharge_kwh", "kWh", 0.0, float("inf"), "Energy it could give in this period."),
-    )
 
     def __init__(self, prosumer: IntArray, columns: Mapping[str, FloatArray], site: Site) -> None:
-        super().__init__(prosumer, columns, site)
-        self._power_kw = columns["capacity_kwh"] * columns["c_rate"]
-        self._floor_kwh = columns["capacity_kwh"] * columns["min_soc"]
+        capacity = columns["capacity_kwh"]
+        power = capacity * columns["c_rate"]
+        floor = capacity * columns["min_soc"]
+        super().__init__(
+            prosumer, columns, site, Limits(power, power, floor, capacity, np.ones(len(prosumer)))
+        )
 
     def initial_state(self) -> State:
         """State of charge at the start [kWh]."""
-        return {"soc_kwh": self.columns["capacity_kwh"] * self.columns["initial_soc"]}
-
-    def ranges(self, state: State, period: Period) -> Ranges:
-        """From the largest discharge to the largest charge; idle when nobody asks."""
-        c, soc = self.columns, state["soc_kwh"]
-        most = self._power_kw * period.hours
-        high = charge_limit_kwh(soc, c["capacity_kwh"], most, c["charge_efficiency"])
-        low = -discharge_limit_kwh(soc, self._floor_kwh, most, c["discharge_efficiency"])
-        return Ranges(low, np.zeros(len(self)), high)
-
-    def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
-        """The energy balance above; raises AuditError where a state of charge would leave its window."""
-        c = self.columns
-        soc = after(state["soc_kwh"], energy_kwh, c["charge_efficiency"], c["discharge_efficiency"])
-        what = f"period {period.index}: battery"
-        return {"soc_kwh": within_window(soc, self._floor_kwh, c["capacity_kwh"], what)}
-
-    def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
-        """State of charge, capacity, and what is possible now."""
-        del period
-        capacity = self.columns["capacity_kwh"]
-        soc = state["soc_kwh"] / np.maximum(capacity, 1e-9)
-        return np.column_stack([soc, capacity, ranges.high_kwh, -ranges.low_kwh])
+        return {self.inside: self.columns["capacity_kwh"] * self.columns["initial_soc"]}

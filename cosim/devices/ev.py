@@ -23,9 +23,11 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
+from cosim.core.envelope import Envelope, Store
 from cosim.core.records import Field
 from cosim.devices.base import Ranges, Role, Site, State
 from cosim.devices.battery import Efficiency
+from cosim.devices.daily import Span
 from cosim.devices.ev_trips import Trips
 from cosim.devices.storage import StorageDevice, after, charge_limit_kwh, discharge_limit_kwh, within_window
 
@@ -97,8 +99,8 @@ class Ev(StorageDevice):
     def periods_left(self, period: Period) -> IntArray:
         """Periods at home from this one on, 0 while away, shape (d,)."""
         stay = self._trips.current(period.index)
-        at_home = (stay.arrival <= period.index) & (period.index < stay.departure)
-        return np.where(at_home, stay.departure - period.index, 0)
+        at_home = (stay.begin <= period.index) & (period.index < stay.end)
+        return np.where(at_home, stay.end - period.index, 0)
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """Nothing while away; at home from the largest discharge, over what must be drawn, to the largest
@@ -130,7 +132,71 @@ class Ev(StorageDevice):
     def _trip_before(self, period: Period) -> FloatArray:
         """Energy of the trips that end with this period [kWh], shape (d,)."""
         coming = self._trips.current(period.index + 1)
-        return np.where(coming.arrival == period.index + 1, coming.trip_kwh, 0.0)
+        return np.where(coming.begin == period.index + 1, coming.kwh, 0.0)
+
+    def envelope(self, state: State, first: int, count: int) -> Envelope:
+        """A store that is open while at home, with a floor from which the wanted energy is reachable.
+
+        Trips are an outflow, of no more than the battery holds whatever is decided: so there is always a
+        plan. What this leaves out: a vehicle above the wanted energy that gives some cannot fetch it again
+        beyond the wanted energy, and serves less of a trip that needs more than that.
+        """
+        c, hours, shape = self.columns, self.site.clock.hours, (count, len(self))
+        power_kwh, given_kwh = c["max_charge_kw"] * hours, c["max_discharge_kw"] * hours
+        row = first + np.arange(count)[:, None]
+        home, inflow = np.zeros(shape, dtype=bool), np.zeros(shape)
+        least = most = state["soc_kwh"]  # that a vehicle can hold at the next arrival
+        floor, full = np.tile(least, (count, 1)), np.tile(most, (count, 1))
+        for stay in self._trips.between(first, first + count):
+            lasts = stay.end > first
+            coming = lasts & (stay.begin > first) & (stay.begin <= first + count)
+            used = np.where(coming, np.minimum(stay.kwh, least), 0.0)
+            place, vehicle = stay.begin[coming] - first - 1, np.flatnonzero(coming)
+            inflow[place, vehicle] = -used[coming]
+            least, most = least - used, most - used
+            begin = np.maximum(stay.begin, first)
+            # Energies are those after a period: the one in which the trip ends belongs to the stay.
+            own = lasts & ((row >= begin - 1) | (stay.begin <= first))
+            stay_floor, stay_full = self._window(stay, begin, row, least, most)
+            floor, full = np.where(own, stay_floor, floor), np.where(own, stay_full, full)
+            home |= (row >= stay.begin) & (row < stay.end)
+            periods = np.where(lasts, stay.end - begin, 0)
+            charged = periods * power_kwh * c["charge_efficiency"]
+            given = periods * given_kwh / c["discharge_efficiency"]
+            wanted = self._wanted_kwh
+            least = np.where(lasts, np.clip(wanted, least - given, least + charged), least)
+            most = np.where(lasts, np.maximum(most, np.minimum(wanted, most + charged)), most)
+        store = Store(
+            energy_kwh=state["soc_kwh"],
+            floor_kwh=floor,
+            full_kwh=full,
+            charge_efficiency=c["charge_efficiency"],
+            discharge_efficiency=c["discharge_efficiency"],
+            retention=np.broadcast_to(1.0, shape),
+            inflow_kwh=inflow,
+        )
+        low, high = np.where(home, -given_kwh, 0.0), np.where(home, power_kwh, 0.0)
+        return Envelope(self.carrier, low, high, store=store)
+
+    def _window(
+        self, stay: Span, begin: IntArray, row: IntArray, least: FloatArray, most: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Least and most energy inside after each period of a stay [kWh], shape (periods, d) each.
+
+        Args:
+            stay: The stay.
+            begin: Its first period that lies ahead, shape (d,).
+            row: Indices of the periods, shape (periods, 1).
+            least: Least energy at `begin`, shape (d,).
+            most: Most energy at `begin`, shape (d,).
+        """
+        wanted, c = self._wanted_kwh, self.columns
+        inside_kwh = c["max_charge_kw"] * self.site.clock.hours * c["charge_efficiency"]
+        passed = np.clip(row + 1 - begin, 0, stay.end - begin)
+        left = np.clip(stay.end - 1 - row, 0, stay.end - begin)
+        reached = np.maximum(least, np.minimum(wanted, least + passed * inside_kwh))
+        needed = np.maximum(wanted - left * inside_kwh, 0.0)
+        return np.minimum(needed, reached), np.broadcast_to(np.maximum(wanted, most), needed.shape)
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Whether at home, state of charge, need, time left, and what is possible now."""

@@ -1,10 +1,18 @@
-"""Power of a settlement period by tick, and its energy; shared by the devices that follow a series."""
+"""Power of a settlement period by tick, and its energy; what loads, and what plants, that follow a series have
+in common."""
 
 from __future__ import annotations
 
-from cosim.core.arrays import FloatArray
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Period
-from cosim.devices.base import Site
+from cosim.core.records import Field
+from cosim.devices.base import Device, Ranges, Role, Site, State
 
 
 def power_kw(site: Site, kind: str, period: Period) -> FloatArray:
@@ -22,3 +30,70 @@ def energy_kwh(power: FloatArray, period: Period) -> FloatArray:
 def deviation_kw(power: FloatArray) -> FloatArray | None:
     """Deviation from the period's mean by tick [kW], shape (ticks, d); None if a period is one tick."""
     return None if len(power) == 1 else power - power.mean(axis=0)
+
+
+class Demand(Device):
+    """Demand that follows its series and is always served."""
+
+    role: ClassVar[Role] = "load"
+    observations: ClassVar[tuple[Field, ...]] = (
+        Field("kwh", "kWh", 0.0, float("inf"), "Demand of this period."),
+    )
+
+    def ranges(self, state: State, period: Period) -> Ranges:
+        """Exactly the series' energy."""
+        del state
+        energy = energy_kwh(power_kw(self.site, self.kind, period), period)
+        return Ranges(energy, energy, energy)
+
+    def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
+        """Demand of the period."""
+        del state, period
+        return ranges.base_kwh[:, None]
+
+
+class Production(Device):
+    """Plants that produce what their series allows, or less where the column `curtailable` is not 0. Production
+    is drawn negative.
+
+    A curtailable plant offers to produce less at a price of zero, its marginal cost: that matters only where
+    feeding in costs money.
+    """
+
+    role: ClassVar[Role] = "generation"
+    observations: ClassVar[tuple[Field, ...]] = (
+        Field("kwh", "kWh", 0.0, float("inf"), "Production possible in this period."),
+    )
+
+    def __init__(self, prosumer: IntArray, columns: Mapping[str, FloatArray], site: Site) -> None:
+        super().__init__(prosumer, columns, site)
+        self._curtailable = columns["curtailable"] > 0.0
+
+    @abstractmethod
+    def available_kw(self, period: Period) -> FloatArray:
+        """Largest production by tick [kW], shape (ticks, d)."""
+
+    def ranges(self, state: State, period: Period) -> Ranges:
+        """All that is available, or less where curtailable."""
+        del state
+        full = -energy_kwh(self.available_kw(period), period)
+        return Ranges(full, full, np.where(self._curtailable, 0.0, full))
+
+    def reservation(self, value_eur_per_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Producing less is worth nothing: only a price below zero makes it worth while."""
+        zero = np.zeros_like(value_eur_per_kwh)
+        return zero, zero
+
+    def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
+        """Production possible."""
+        del state, period
+        return -ranges.low_kwh[:, None]
+
+    def within_period_kw(self, period: Period, energy: FloatArray) -> FloatArray | None:
+        """The series' own deviation from its mean, scaled down with the production if curtailed."""
+        available = self.available_kw(period)
+        deviation = deviation_kw(available)
+        if deviation is None:
+            return None
+        share = np.clip(-energy / np.maximum(energy_kwh(available, period), 1e-12), 0.0, 1.0)
+        return -deviation * share

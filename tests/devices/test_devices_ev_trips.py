@@ -29,7 +29,7 @@ def trips(kit: Any, clock: Any, seed: int = 1, count: int = 1, **hours: Any) -> 
 def at_home(kit: Any, clock: Any, **hours: Any) -> list[bool]:
     own = trips(kit, clock, **hours)
     stays = [own.current(index) for index in range(clock.periods)]
-    return [bool(stay.arrival[0] <= index < stay.departure[0]) for index, stay in enumerate(stays)]
+    return [bool(stay.begin[0] <= index < stay.end[0]) for index, stay in enumerate(stays)]
 
 
 def hours_at_home(kit: Any, clock: Any, **hours: Any) -> list[float]:
@@ -76,7 +76,7 @@ def test_the_last_day_of_a_run_may_be_one_of_a_clock_change(kit: Any) -> None:
     """The midnight after the run is known, too: the vehicle still leaves at 7:30 the next morning."""
     clock = kit.clock("2016-03-26 00:00", 30, 94)  # 48 + 46 half-hours
     stay = trips(kit, clock).current(93)
-    assert stay.arrival == 48 + 34 and stay.departure == 94 + 15
+    assert stay.begin == 48 + 34 and stay.end == 94 + 15
 
 
 @settings(max_examples=60)
@@ -97,7 +97,7 @@ def test_stays_follow_each_other(
     found: list[tuple[int, int]] = []
     for index in range(clock.periods + 1):
         stay = own.current(index)
-        span = (int(stay.arrival[0]), int(stay.departure[0]))
+        span = (int(stay.begin[0]), int(stay.end[0]))
         assert index < span[1], "the stay is running or still to come"
         if not found or found[-1] != span:
             found.append(span)
@@ -112,15 +112,15 @@ def test_draws_are_asked_for_in_any_order(kit: Any) -> None:
     forward = [first.current(index) for index in range(96)]
     backward = [second.current(index) for index in reversed(range(96))][::-1]
     for one, other in zip(forward, backward, strict=True):
-        assert one.arrival == other.arrival and one.departure == other.departure
-        assert one.trip_kwh == other.trip_kwh
+        assert one.begin == other.begin and one.end == other.end
+        assert one.kwh == other.kwh
 
 
 def test_trips_vary_around_their_mean(kit: Any) -> None:
     clock = kit.clock("2016-06-06 00:00", 60, 24)
     own = trips(kit, clock, count=4000, trip_kwh=8.0, trip_variation=0.5, hours_spread=1.0)
     stay = own.current(12)
-    assert stay.trip_kwh.min() >= 4.0 and stay.trip_kwh.max() <= 12.0
-    assert stay.trip_kwh.mean() == pytest.approx(8.0, abs=0.15)
-    assert stay.arrival.mean() == pytest.approx(18.5, abs=0.1)  # rounded up to whole hours
-    assert stay.arrival.std() == pytest.approx(np.sqrt(1.0 + 1.0 / 12.0), abs=0.1)
+    assert stay.kwh.min() >= 4.0 and stay.kwh.max() <= 12.0
+    assert stay.kwh.mean() == pytest.approx(8.0, abs=0.15)
+    assert stay.begin.mean() == pytest.approx(18.5, abs=0.1)  # rounded up to whole hours
+    assert stay.begin.std() == pytest.approx(np.sqrt(1.0 + 1.0 / 12.0), abs=0.1)

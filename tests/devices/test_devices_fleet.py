@@ -119,7 +119,7 @@ def drawn(scenario: Scenario, kit: Any) -> dict[str, dict[str, Any]]:
             if kind == "ev":
                 stays = [device._trips.current(index) for index in (0, 96, 192)]  # type: ignore[attr-defined]  # what is drawn
                 found[kind][population.names[owner]] = [
-                    (stay.arrival[row], stay.departure[row], stay.trip_kwh[row]) for stay in stays
+                    (stay.begin[row], stay.end[row], stay.kwh[row]) for stay in stays
                 ]
     return found
 
