@@ -18,9 +18,9 @@ from cosim.core.problems import Problems
 from cosim.core.timeseries import check_columns, not_utf8, require_file, to_numbers, to_utc, unreadable_file
 from cosim.core.zones import UNREADABLE, local_to_utc
 from cosim.errors import Problem, ProfileError
-from cosim.profiles.config import CsvLoad, CsvPv
+from cosim.profiles.config import CsvFile, CsvHeat, CsvLoad, CsvPv, CsvWind
 from cosim.profiles.series import Series
-from cosim.profiles.timeaxis import regular_axis
+from cosim.profiles.timeaxis import Axis, regular_axis
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,9 @@ LEAST_MEDIAN_KW = 0.01
 """A household's median load lies between; outside, the unit is probably wrong."""
 
 
-def read_columns(config: CsvLoad | CsvPv, zone: ZoneInfo, folder: Path, *, loads: bool) -> Series:
+def read_columns(
+    config: CsvLoad | CsvPv | CsvWind | CsvHeat, zone: ZoneInfo, folder: Path, *, loads: bool
+) -> Series:
     """The columns of a file as mean power in kW.
 
     Args:
@@ -72,16 +74,10 @@ def existing(path: Path, suffixes: tuple[str, ...]) -> Path:
     return require_file(Problems(path))
 
 
-def _read(config: CsvLoad | CsvPv, zone: ZoneInfo, path: Path, *, loads: bool) -> Series:
-    parquet = path.suffix.lower() == ".parquet"
-    table = _parquet(path) if parquet else _csv(path, config)
-    problems = Problems(path, first_line=1) if parquet else Problems(path, lines=lambda: _lines(path))
-    names = _chosen(config, table.column_names, problems)
-    utc, texts, naive = _stamps(table[config.time_column], config.time_format, zone, problems)
-    axis = regular_axis(utc, texts, problems, zone if naive else None)
-    values = np.column_stack(
-        [column_of_numbers(table[name], name, config.decimal, problems) for name in names]
-    )
+def _read(config: CsvLoad | CsvPv | CsvWind | CsvHeat, zone: ZoneInfo, path: Path, *, loads: bool) -> Series:
+    table, problems = open_table(path, config)
+    names = config.columns or tuple(name for name in table.column_names if name != config.time_column)
+    values, axis = regular_values(table, names, config, zone, problems)
     _check_values(values, names, problems)
     problems.raise_if_any()
     assert axis is not None
@@ -92,11 +88,43 @@ def _read(config: CsvLoad | CsvPv, zone: ZoneInfo, path: Path, *, loads: bool) -
     if loads and isinstance(config, CsvLoad) and not (config.scale or config.diversify):
         _check_unit(values, names, config.unit, problems)
         problems.raise_if_any()
-    start_s = axis.start_s - (axis.step_s if config.stamps == "end" else 0)
-    return Series(values, start_s, axis.step_s, names, path)
+    return Series(values, axis.start_s, axis.step_s, names, path)
 
 
-def _csv(path: Path, config: CsvLoad | CsvPv) -> pa.Table:
+def open_table(path: Path, config: CsvFile) -> tuple[pa.Table, Problems]:
+    """The columns of a file as they are written, and where problems with them go.
+
+    Raises:
+        ProfileError: if it cannot be read at all.
+    """
+    if path.suffix.lower() == ".parquet":
+        return _parquet(path), Problems(path, first_line=1)
+    return _csv(path, config), Problems(path, lines=lambda: _lines(path))
+
+
+def regular_values(
+    table: pa.Table, names: Sequence[str], config: CsvFile, zone: ZoneInfo, problems: Problems
+) -> tuple[FloatArray, Axis | None]:
+    """Columns as numbers, shape (rows, names), and the equal steps that they stand on: None where there are
+    problems with them, which the caller has raised.
+
+    Raises:
+        ProfileError: if there is no such column.
+    """
+    check_columns((config.time_column,), table.column_names, problems, "set time_column; ")
+    check_columns(names, table.column_names, problems)
+    if not names:
+        problems.add("no columns beside the time", "is `separator` right?", line=1)
+    problems.raise_if_any()
+    utc, texts, naive = _stamps(table[config.time_column], config.time_format, zone, problems)
+    axis = regular_axis(utc, texts, problems, zone if naive else None)
+    values = [column_of_numbers(table[name], name, config.decimal, problems) for name in names]
+    if axis is not None and config.stamps == "end":
+        axis = Axis(axis.start_s - axis.step_s, axis.step_s)
+    return np.column_stack(values), axis
+
+
+def _csv(path: Path, config: CsvFile) -> pa.Table:
     """All columns as text: what cannot be read is then told by row."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
@@ -137,17 +165,6 @@ def _lines(path: Path) -> IntArray:
     with path.open(encoding="utf-8-sig") as stream:
         filled = [number for number, line in enumerate(stream, start=1) if number > 1 and line.strip("\r\n")]
     return np.array(filled, dtype=np.int64)
-
-
-def _chosen(config: CsvLoad | CsvPv, header: list[str], problems: Problems) -> tuple[str, ...]:
-    """The columns to use."""
-    names = config.columns or tuple(name for name in header if name != config.time_column)
-    check_columns((config.time_column,), header, problems, "set time_column; ")
-    check_columns(names, header, problems)
-    if not names:
-        problems.add("no columns beside the time", "is `separator` right?", line=1)
-    problems.raise_if_any()
-    return names
 
 
 def _stamps(
