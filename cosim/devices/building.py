@@ -92,10 +92,10 @@ class Building(Device):
         super().__init__(prosumer, columns, site)
         hours, loss_kw_per_k = site.clock.hours, columns["heat_loss_w_per_k"] / 1000.0
         exponent = -hours * loss_kw_per_k / columns["capacity_kwh_per_k"]
-        self._kept = np.exp(exponent)
+        self._kept: FloatArray = np.exp(exponent)
         """Share of a difference in temperature that is still there one period later."""
-        self._lost = -np.expm1(exponent)
-        self._k_per_kwh = self._lost / (loss_kw_per_k * hours)
+        self._lost: FloatArray = -np.expm1(exponent)
+        self._k_per_kwh: FloatArray = self._lost / (loss_kw_per_k * hours)
         """By how much heat in a period raises the temperature at its end [K/kWh]."""
         self._most_kwh = columns["max_heat_kw"] * hours
 
@@ -131,7 +131,7 @@ class Building(Device):
     def _unheated_c(self, temperature_c: FloatArray, period: Period) -> FloatArray:
         """Temperature at the end of the period without heat [degC], shape (d,)."""
         outside = float(self._weather("temperature_c", period.index, 1)[0])
-        gains = self._gains_kwh(period.index, 1)[0]
+        gains: FloatArray = self._gains_kwh(period.index, 1)[0]
         return self._kept * temperature_c + self._lost * outside + self._k_per_kwh * gains
 
     def _gains_kwh(self, first: int, count: int) -> FloatArray:

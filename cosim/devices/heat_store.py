@@ -1,8 +1,8 @@
 """Heat store: a tank of hot water that loses heat with time. One temperature stands for all of it: layers and
 flow temperatures are not modelled.
 
-Heat above the coldest useful temperature, from volume V and temperature spread dT, and its balance in a period
-of length h:
+Heat above the coldest useful temperature, from volume V and temperature spread dT, and its balance in a
+period of length h:
 
     C = V c dT,  c = 1.163 Wh/(l K)        e' = r e + eta_c max(x, 0) + min(x, 0) / eta_d,  r = (1 - l)^h,
 

@@ -1,5 +1,5 @@
-"""Power of a settlement period by tick, and its energy; what loads, and what plants, that follow a series have
-in common."""
+"""Power of a settlement period by tick, and its energy; what loads, and what plants, that follow a series
+have in common."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Demand(Device):
 
 
 class Production(Device):
-    """Plants that produce what their series allows, or less where the column `curtailable` is not 0. Production
-    is drawn negative.
+    """Plants that produce what their series allows, or less where the column `curtailable` is not 0.
+    Production is drawn negative.
 
     A curtailable plant offers to produce less at a price of zero, its marginal cost: that matters only where
     feeding in costs money.

@@ -1,0 +1,227 @@
+"""What planners are told of devices with memory: whatever can happen is in it, and there is always a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from cosim.core.envelope import Envelope
+from cosim.core.streams import Streams
+
+EFFICIENCY = st.floats(0.3, 1.0)
+HOUR = st.floats(0.0, 23.9)
+CONFIGS: dict[str, Any] = {
+    "battery": {
+        "capacity_kwh": st.floats(0.0, 50.0),
+        "c_rate": st.floats(0.0, 3.0),
+        "charge_efficiency": EFFICIENCY,
+        "discharge_efficiency": EFFICIENCY,
+        "min_soc": st.floats(0.0, 0.5),
+        "initial_soc": st.floats(0.5, 1.0),
+    },
+    "ev": {
+        "capacity_kwh": st.floats(5.0, 100.0),
+        "max_charge_kw": st.floats(0.0, 22.0),
+        "max_discharge_kw": st.one_of(st.just(0.0), st.floats(0.0, 11.0)),
+        "charge_efficiency": EFFICIENCY,
+        "discharge_efficiency": EFFICIENCY,
+        "arrival_hour": HOUR,
+        "departure_hour": HOUR,
+        "hours_spread": st.floats(0.0, 6.0),
+        "trip_kwh": st.floats(0.0, 60.0),
+        "trip_variation": st.floats(0.0, 1.0),
+        "departure_soc": st.floats(0.5, 1.0),
+        "initial_soc": st.floats(0.0, 0.5),
+    },
+    "hydrogen": {
+        "electrolyser_kw": st.floats(0.0, 20.0),
+        "electrolyser_efficiency": EFFICIENCY,
+        "tank_kwh": st.floats(0.0, 100.0),
+        "fuel_cell_kw": st.floats(0.0, 20.0),
+        "fuel_cell_efficiency": EFFICIENCY,
+        "initial_soc": st.floats(0.0, 1.0),
+    },
+    "heat_store": {
+        "capacity_kwh": st.floats(0.0, 50.0),
+        "max_charge_kw": st.floats(0.0, 30.0),
+        "max_discharge_kw": st.floats(0.0, 30.0),
+        "charge_efficiency": EFFICIENCY,
+        "discharge_efficiency": EFFICIENCY,
+        "loss_per_hour": st.floats(0.0, 1.0),
+        "initial_soc": st.floats(0.0, 1.0),
+    },
+    "building": {
+        "heat_loss_w_per_k": st.floats(20.0, 500.0),
+        "capacity_kwh_per_k": st.floats(0.5, 20.0),
+        "t_min_c": st.floats(15.0, 18.0),
+        "t_set_c": st.floats(18.0, 20.0),
+        "t_max_c": st.floats(20.0, 24.0),
+        "initial_temperature_c": st.floats(10.0, 28.0),
+        "max_heat_kw": st.floats(0.0, 20.0),
+        "internal_gains_w": st.floats(0.0, 1000.0),
+        "solar_aperture_m2": st.floats(0.0, 20.0),
+    },
+    "deferrable": {
+        "energy_kwh": st.floats(0.1, 10.0),
+        "energy_variation": st.floats(0.0, 0.9),
+        "duration_h": st.floats(0.2, 8.0),
+        "earliest_hour": HOUR,
+        "latest_hour": HOUR,
+        "hours_spread": st.floats(0.0, 8.0),
+        "runs_per_week": st.floats(3.0, 7.0),
+        "interruptible": st.booleans(),
+    },
+}
+STATE = {
+    "battery": "soc_kwh",
+    "ev": "soc_kwh",
+    "hydrogen": "hydrogen_kwh",
+    "heat_store": "heat_kwh",
+    "deferrable": "done_kwh",
+}
+ROUNDING = 1e-9
+
+
+@dataclass
+class Wave:
+    """Weather that swings with the day: cold nights, sun at noon."""
+
+    mean_c: float
+    swing_c: float
+    sun_w: float
+
+    def values(self, quantity: str, first: int, last: int) -> np.ndarray:
+        turn = np.sin(np.arange(first, last) * (2.0 * np.pi / 24.0))
+        return {
+            "temperature_c": self.mean_c + self.swing_c * turn,
+            "ghi_w_per_m2": self.sun_w * np.maximum(turn, 0.0),
+        }[quantity]
+
+
+WEATHERS = st.builds(Wave, st.floats(-25.0, 30.0), st.floats(0.0, 15.0), st.floats(0.0, 1000.0))
+
+
+def fits(kind: str, config: dict[str, Any]) -> bool:
+    if kind == "deferrable":
+        return config["duration_h"] <= ((config["latest_hour"] - config["earliest_hour"]) % 24.0 or 24.0)
+    return kind != "ev" or config["arrival_hour"] != config["departure_hour"]
+
+
+def build(kit: Any, kind: str, config: dict[str, Any], clock: Any, weather: Any, seed: int) -> Any:
+    site = replace(kit.site(clock), weather=weather)
+    return kit.device(kit.request(kind, config, prosumer=(0, 1), streams=Streams(seed)), kind, site)
+
+
+def inside(device: Any, state: Any) -> np.ndarray:
+    if device.kind == "building":
+        return np.asarray(device.stored_kwh(state))
+    return np.asarray(state[STATE[device.kind]])
+
+
+def told(device: Any, state: Any, period: Any, rng: np.random.Generator, most: float) -> np.ndarray:
+    span = device.ranges(state, period)
+    span = span.switched(rng.random(len(device)) < 0.5 * (1.0 + most))
+    action = np.clip(rng.uniform(-1.0, 1.0, len(device)) + most, -1.0, 1.0)
+    return np.asarray(span.setpoint(action))
+
+
+def assert_there_is_a_plan(envelope: Envelope) -> None:
+    """The linear programme over energies in and out of each device, least of all what is drawn."""
+    store = envelope.store
+    assert store is not None
+    count, devices = envelope.low_kwh.shape
+    for device in range(devices):
+        drawn, given = store.charge_efficiency[device], 1.0 / store.discharge_efficiency[device]
+        keeps = store.retention[:, device]
+        # e[t] = start[t] + sum over s <= t of kept[t, s] (drawn c[s] - given d[s])
+        kept, start, energy = np.zeros((count, count)), np.zeros(count), store.energy_kwh[device]
+        for t in range(count):
+            energy = keeps[t] * energy + store.inflow_kwh[t, device]
+            start[t] = energy
+            kept[t] = (keeps[t] * kept[t - 1]) if t else 0.0
+            kept[t, t] = 1.0
+        effect = np.hstack([kept * drawn, -kept * given])
+        low, high = envelope.low_kwh[:, device], envelope.high_kwh[:, device]
+        net = np.hstack([np.eye(count), -np.eye(count)])
+        found = linprog(
+            np.r_[np.full(count, 0.3), np.full(count, -0.1)],
+            A_ub=np.vstack([effect, -effect, net, -net]),
+            b_ub=np.r_[
+                store.full_kwh[:, device] - start + ROUNDING,
+                start - store.floor_kwh[:, device] + ROUNDING,
+                high + ROUNDING,
+                -low + ROUNDING,
+            ],
+            bounds=[(0.0, most) for most in (*np.maximum(high, 0.0), *np.maximum(-low, 0.0))],
+        )
+        assert found.status == 0, found.message
+
+
+@pytest.mark.parametrize("kind", list(CONFIGS))
+@settings(max_examples=40)
+@given(data=st.data())
+def test_whatever_happens_is_in_the_envelope(kit: Any, kind: str, data: st.DataObject) -> None:
+    config = data.draw(st.fixed_dictionaries(CONFIGS[kind]).filter(lambda c: fits(kind, c)))
+    clock = kit.clock("2016-03-26 00:00", data.draw(st.sampled_from([30, 60])), 120)
+    weather = data.draw(WEATHERS) if kind == "building" else None
+    device = build(kit, kind, config, clock, weather, data.draw(st.integers(0, 1000)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    most = data.draw(st.sampled_from([-1.0, 0.0, 1.0]))
+    first, count = data.draw(st.integers(0, 60)), data.draw(st.integers(1, 60))
+    state = device.initial_state()
+    for index in range(first):
+        period = clock.period(index)
+        state = device.commit(state, period, told(device, state, period, rng, most))
+    envelope = device.envelope(state, first, count)
+    store = envelope.store
+    assert store is not None and envelope.carrier == device.carrier
+    assert envelope.low_kwh.shape == envelope.high_kwh.shape == store.floor_kwh.shape == (count, 2)
+    assert (envelope.low_kwh <= envelope.high_kwh).all()
+    np.testing.assert_allclose(store.energy_kwh, inside(device, state), atol=ROUNDING)
+    assert_there_is_a_plan(envelope)
+    for row in range(count):
+        period = clock.period(first + row)
+        energy = told(device, state, period, rng, most)
+        assert (envelope.low_kwh[row] - ROUNDING <= energy).all()
+        assert (energy <= envelope.high_kwh[row] + ROUNDING).all()
+        expected = store.retention[row] * inside(device, state) + store.inflow_kwh[row]
+        expected += store.charge_efficiency * np.maximum(energy, 0.0)
+        expected += np.minimum(energy, 0.0) / store.discharge_efficiency
+        state = device.commit(state, period, energy)
+        found = inside(device, state)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=ROUNDING)
+        scale = ROUNDING * np.maximum(1.0, np.abs(found))
+        assert (store.floor_kwh[row] <= found + scale).all()
+        assert (found <= store.full_kwh[row] + scale).all()
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_vehicle_above_the_wanted_energy_has_a_plan_too(kit: Any, data: st.DataObject) -> None:
+    """It may serve less of its trip, or more, than the envelope takes for certain."""
+    config = data.draw(st.fixed_dictionaries(CONFIGS["ev"]).filter(lambda c: fits("ev", c)))
+    config |= {"departure_soc": data.draw(st.floats(0.0, 1.0)), "initial_soc": data.draw(st.floats(0.5, 1.0))}
+    clock = kit.clock("2016-10-29 00:00", 60, 96)
+    device = build(kit, "ev", config, clock, None, data.draw(st.integers(0, 1000)))
+    first = data.draw(st.integers(0, 30))
+    rng, state = np.random.default_rng(first), device.initial_state()
+    for index in range(first):
+        period = clock.period(index)
+        state = device.commit(state, period, told(device, state, period, rng, 0.0))
+    envelope = device.envelope(state, first, 96 - first)
+    assert_there_is_a_plan(envelope)
+    assert envelope.store is not None
+    idle, served = state, np.zeros(2)
+    for index in range(first, 96):
+        before = idle["soc_kwh"]
+        base = device.ranges(idle, clock.period(index)).base_kwh
+        idle = device.commit(idle, clock.period(index), base)
+        served += before + base * config["charge_efficiency"] - idle["soc_kwh"]
+        taken = -envelope.store.inflow_kwh[: index - first + 1].sum(axis=0)
+        assert (taken <= served + 1e-6).all()
