@@ -4,6 +4,7 @@ is implausible. It samples days; it simulates nothing."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,10 +13,14 @@ from cosim.profiles.profiles import Profiles
 
 SAMPLED_BLOCKS = 56
 """Days that are looked at, spread over the horizon."""
-HOUSEHOLD_KWH = (500.0, 20_000.0)
-"""Annual energy of a household that needs no second look [kWh]."""
-FULL_LOAD_HOURS = (500.0, 2_300.0)
-"""Full-load hours of a PV plant that need no second look [h]."""
+Kind = Literal["load", "pv", "wind", "heat"]
+USUAL: dict[Kind, tuple[float, float, str, str]] = {
+    "load": (500.0, 20_000.0, "kWh a year", "households"),
+    "pv": (500.0, 2_300.0, "h per kWp", "PV plants"),
+    "wind": (200.0, 4_500.0, "h per kW", "wind turbines"),
+    "heat": (1_000.0, 150_000.0, "kWh a year", "buildings"),
+}
+"""Annual energy, or full-load hours, that needs no second look; its unit; and what has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,13 @@ class Account:
     warnings: tuple[str, ...]
 
 
-def account(profiles: Profiles, *, production: bool = False) -> Account:
+def account(profiles: Profiles, *, production: bool = False, kind: Kind | None = None) -> Account:
     """Count shapes, measure coincidence, and compare energy with what is usual.
 
     Args:
-        profiles: Loads, or PV production per kWp.
-        production: Whether they are PV.
+        profiles: Loads or heat demand, or production per kW installed.
+        production: Whether they are PV, if no kind is given.
+        kind: What they are.
     """
     power = sampled(profiles)
     annual = profiles.origin.annual_kwh
@@ -59,7 +65,7 @@ def account(profiles: Profiles, *, production: bool = False) -> Account:
         coincidence=float(together / alone) if alone > 0 else float("nan"),
         peak_kw=float(together),
         annual_kwh=span,
-        warnings=(*profiles.origin.notes, *_implausible(annual, production)),
+        warnings=(*profiles.origin.notes, *_implausible(annual, kind or ("pv" if production else "load"))),
     )
 
 
@@ -73,11 +79,10 @@ def sampled(profiles: Profiles) -> FloatArray:
     return np.concatenate(parts) if parts else np.empty((0, profiles.n))
 
 
-def _implausible(annual_kwh: FloatArray, production: bool) -> list[str]:
-    low, high = FULL_LOAD_HOURS if production else HOUSEHOLD_KWH
-    unit, member = ("h per kWp", "PV plants") if production else ("kWh a year", "households")
+def _implausible(annual: FloatArray, kind: Kind) -> list[str]:
+    low, high, unit, member = USUAL[kind]
     warnings = []
-    for wrong, word, bound in ((annual_kwh < low, "below", low), (annual_kwh > high, "above", high)):
+    for wrong, word, bound in ((annual < low, "below", low), (annual > high, "above", high)):
         if wrong.any():
-            warnings.append(f"{int(wrong.sum())} of {len(annual_kwh)} {member} are {word} {bound:g} {unit}")
+            warnings.append(f"{int(wrong.sum())} of {len(annual)} {member} are {word} {bound:g} {unit}")
     return warnings

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.cache import cached_arrays, key_of
-from cosim.errors import Problem, ProfileError
 from cosim.profiles.config import DemandlibHeat
 from cosim.profiles.days import DayTable, days_of_year, year_of
 from cosim.profiles.diversify import bell, mix, uneven_days
@@ -62,15 +61,8 @@ def heat_shapes(config: DemandlibHeat, weather: SiteWeather) -> HeatShapes:
         ProfileError: if the weather has no temperature or less than a year of it.
     """
     column = weather.record.column("temperature_c")
+    weather.record.require_year("heat of source `demandlib`")
     days = weather.days
-    if not days.whole_year:
-        raise ProfileError(
-            Problem(
-                f"heat is scaled to a year, but {weather.name} holds {days.days} days",
-                "give weather of at least 365 days, or heat demand as CSV",
-                path="weather",
-            )
-        )
     settings = (config.building, config.building_class, config.windy)
     hourly = days.values_kw[:, column].reshape(days.days, 24, -1).mean(2)
     key = key_of("heat", VERSION, weather.record.stamp, *settings)

@@ -163,7 +163,7 @@ def has_wind(weather: SiteWeather) -> bool:
 def full_load_hours(plants: Plants, weather: SiteWeather) -> FloatArray:
     """Production of every plant per kWp over the recorded year, or over the run times what a year is longer
     where less is recorded [h], shape (n,). Cached: it takes the sun of a whole year."""
-    long = weather.days.whole_year
+    long = weather.record.whole_year
     parts = (plants.tilt_deg, plants.azimuth_deg, plants.losses_share, plants.temperature_coefficient_per_k)
     key = key_of("pv", VERSION, weather.key, long, plants.albedo, *(part.tobytes().hex() for part in parts))
 

@@ -20,7 +20,6 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.cache import cached_arrays, key_of
 from cosim.core.clock import Clock
 from cosim.core.weather import Quantity
-from cosim.errors import Problem, ProfileError
 from cosim.profiles.days import DayTable
 from cosim.profiles.sun import (
     CELL_S,
@@ -101,14 +100,7 @@ class SiteWeather:
         Raises:
             ProfileError: if less than 365 days are recorded.
         """
-        if not self.days.whole_year:
-            raise ProfileError(
-                Problem(
-                    f"{self.name} holds {self.days.days} days; a whole year is needed",
-                    "give weather of at least 365 days",
-                    path="weather",
-                )
-            )
+        self.record.require_year("what a plant yields in a year")
         midnight = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=self.days.first_day)
         if self.record.by_date:  # any zone will do that has no summer time: the axis is standard time
             start = midnight.replace(tzinfo=_utc())

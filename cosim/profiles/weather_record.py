@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from cosim.core.weather import Quantity
 from cosim.core.zones import standard_offset
 from cosim.errors import Problem, ProfileError
 from cosim.profiles.csv_source import existing, open_table, regular_values
-from cosim.profiles.days import DayTable, RecordedDays
+from cosim.profiles.days import YEAR_DAYS, DayTable, RecordedDays
 from cosim.profiles.profiles import Source
 from cosim.profiles.resample import standard_seconds, utc_seconds
 from cosim.profiles.series import Series, to_days
@@ -60,16 +61,48 @@ class Record:
     """Columns of the source."""
     source: Source
     """Means of equal steps."""
-    days: DayTable
-    """The same by calendar day: what is needed of a whole year at once."""
+    by_day: Callable[[], DayTable]
+    """Makes `days`."""
     axis_utc_s: int
     """Instant [s UTC] at which the source's axis has its zero."""
+    steps: int
+    """How many are recorded."""
     by_date: bool
     """Whether the axis is standard time and another year takes the same dates."""
     sun_shift_s: int
     """How much later than its step the irradiance was [s]."""
     stamp: str
     """Changes with the content: for cache keys."""
+
+    @cached_property
+    def days(self) -> DayTable:
+        """The same by calendar day in standard time: what is needed of a whole year at once.
+
+        Raises:
+            ProfileError: if no whole day is recorded.
+        """
+        return self.by_day()
+
+    @property
+    def whole_year(self) -> bool:
+        """Whether at least 365 days are recorded."""
+        return self.steps * self.source.slot_s >= YEAR_DAYS * 86400 and self.days.whole_year
+
+    def require_year(self, what: str) -> None:
+        """Check that what goes by the year can be told.
+
+        Raises:
+            ProfileError: if less than 365 days are recorded.
+        """
+        if not self.whole_year:
+            days = self.steps * self.source.slot_s / 86400
+            raise ProfileError(
+                Problem(
+                    f"{what} needs weather of a whole year, but {self.name} holds {days:.3g} days",
+                    "give a file of at least 365 whole days",
+                    path="weather",
+                )
+            )
 
     def axis_s(self, clock: Clock) -> IntArray:
         """Start of every tick on the axis of the source [s], shape (periods,)."""
@@ -122,8 +155,9 @@ def _test_reference_year(config: DemandlibWeather) -> Record:
         place=Location(latitude, longitude, altitude),
         quantities=("temperature_c", "ghi_w_per_m2", "dhi_w_per_m2", "wind_m_per_s"),
         source=RecordedDays(days, by_weekday=False),
-        days=days,
+        by_day=lambda: days,
         axis_utc_s=-CET_S,
+        steps=_ROWS,
         by_date=True,
         sun_shift_s=round(minutes * 60 / ROUND_S) * ROUND_S,
         stamp=key_of(stamp, config.model_dump_json()),
@@ -181,15 +215,16 @@ def _own(config: CsvWeather, clock: Clock, folder: Path) -> Record:
     repeat = config.year == "repeat"
     if not repeat:
         series.require(clock)
-    days = to_days(series, clock.zone, whole_year=repeat, standard_time=True)
-    source: Source = RecordedDays(days, by_weekday=False) if repeat else _Ended(series)
+    by_day = partial(to_days, series, clock.zone, whole_year=repeat, standard_time=True)
+    source: Source = RecordedDays(by_day(), by_weekday=False) if repeat else _Ended(series)
     return Record(
         name=series.name,
         place=Location(config.latitude_deg, config.longitude_deg, config.altitude_m),
         quantities=tuple(config.named),
         source=source,
-        days=days,
+        by_day=by_day,
         axis_utc_s=-standard_offset(clock.zone, series.start_s) if repeat else series.start_s,
+        steps=len(series.values_kw),
         by_date=repeat,
         sun_shift_s=round(config.sun_shift_minutes * 60 / ROUND_S) * ROUND_S,
         stamp=stamp,

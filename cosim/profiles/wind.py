@@ -75,7 +75,7 @@ def full_load_hours(turbines: Turbines, weather: SiteWeather) -> FloatArray:
     """Production per kW of rated power over the recorded year, or over the run times what a year is longer
     where less is recorded [h], shape (n,)."""
     column = weather.record.column("wind_m_per_s")
-    if weather.days.whole_year:
+    if weather.record.whole_year:
         wind = weather.days.values_kw[:365, column].ravel()
     else:
         wind = weather.values("wind_m_per_s", 0, weather.clock.periods)
