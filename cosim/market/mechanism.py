@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.config import Config
+from cosim.core.config import Config as Parameters
 from cosim.core.records import Band, Clearing, Orders, PublicInformation, Trades
 
 Rows = IntArray | Sequence[int]
@@ -94,7 +94,7 @@ class Session(Protocol):
         ...
 
 
-class NoParameters(Config):
+class NoParameters(Parameters):
     """The Config of a mechanism that has none."""
 
 
@@ -114,12 +114,12 @@ class Mechanism(ABC):
     multi_round: ClassVar[bool] = False
     """True: trade goes on over rounds, and quotes may be replaced between them. False: it clears once, at the
     end of the first round."""
-    Config: ClassVar[type[Config]] = NoParameters
+    Config: ClassVar[type[Parameters]] = NoParameters
     """Its parameters; part of the scenario's schema."""
 
-    config: Config
+    config: Parameters
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Parameters | None = None) -> None:
         self.config = self.Config() if config is None else config
 
     @property

@@ -16,6 +16,10 @@ MECHANISMS = Registry(
     "cosim.mechanisms",
     {
         "double-auction": "cosim.market.double_auction:DoubleAuction",
+        "call-auction": "cosim.market.call_auction:CallAuction",
+        "mid-market-rate": "cosim.market.mid_market_rate:MidMarketRate",
+        "supply-demand-ratio": "cosim.market.supply_demand_ratio:SupplyDemandRatio",
+        "muda": "cosim.market.muda:Muda",
     },
 )
 """Every mechanism that can be named in a scenario."""
