@@ -70,7 +70,7 @@ class Prosumer(mesa.Agent):
     @property
     def net_kwh(self) -> float:
         """Metered energy of the last period [kWh], drawn positive."""
-        return float(self.community.turn.dispatch.net_kwh[self.index])
+        return float(self.community.turn.dispatch.electricity.net_kwh[self.index])
 
     @property
     def cost_eur(self) -> float:
@@ -96,8 +96,8 @@ class MarketOperator(mesa.Agent):
 
     @property
     def clearing(self) -> Clearing:
-        """The last session's result."""
-        return self.community.turn.traded.clearing
+        """Result of the latest electricity session that was delivered."""
+        return self.community.turn.gate.electricity.clearing
 
 
 class NetworkOperator(mesa.Agent):

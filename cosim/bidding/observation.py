@@ -3,15 +3,15 @@ market is kept apart (`mean_field`); nothing of another prosumer is in either.""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from cosim.bidding.bidder import Known
 from cosim.bidding.fields import name_of, slots
+from cosim.bidding.heat_records import costs_of
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Period
-from cosim.core.records import Field, Prices
-from cosim.devices.base import Device, Ranges
+from cosim.core.records import Field
+from cosim.devices.base import Device
 from cosim.devices.fleet import Fleet, FleetState
 
 INFINITE = float("inf")
@@ -28,6 +28,13 @@ COMMON = (
     Field("hour_cos", "1", -1.0, 1.0, "Cosine of the local hour."),
     Field("weekend", "1", 0.0, 1.0, "1 on Saturday and Sunday."),
 )
+HEAT = (
+    Field("heat_need_kwh", "kWh", -INFINITE, INFINITE, "Own heat of the period if nothing is flexible."),
+    Field("heat_cost_low", "EUR/kWh", -INFINITE, INFINITE, "Cost of own heat, electricity worth feed-in."),
+    Field("heat_cost_high", "EUR/kWh", -INFINITE, INFINITE, "Cost of own heat, electricity at retail."),
+    Field("gas_price", "EUR/kWh", -INFINITE, INFINITE, "Price of gas."),
+)
+"""Fields of communities with devices for heat; the cost is that of the cheapest source that can give some."""
 
 
 class Observer:
@@ -39,7 +46,9 @@ class Observer:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        fields = list(COMMON)
+        self._electric = fleet.of("electricity")
+        self._heat = fleet.of("heat")
+        fields = [*COMMON, *HEAT] if self._heat else list(COMMON)
         self._first_column: dict[str, int] = {}
         for device in fleet.kinds.values():
             self._first_column[device.kind] = len(fields)
@@ -51,8 +60,7 @@ class Observer:
         self,
         state: FleetState,
         period: Period,
-        ranges: Mapping[str, Ranges],
-        prices: Prices,
+        known: Known,
         lowest_ahead: FloatArray,
     ) -> FloatArray:
         """Observations of everybody, shape (n, len(fields)).
@@ -60,12 +68,12 @@ class Observer:
         Args:
             state: Of the devices.
             period: The period that begins.
-            ranges: What the devices can do in it.
-            prices: What the utility asks and pays in it.
+            known: What is known of it: what the devices can do, what the utility asks and pays.
             lowest_ahead: Lowest retail price of the next 24 hours [EUR/kWh], shape (n,).
         """
         values = np.zeros((self.fleet.prosumers, len(self.fields)))
-        firm = self.fleet.total_by_prosumer({name: span.base_kwh for name, span in ranges.items()})
+        ranges, prices = known.ranges, known.prices
+        firm = self.fleet.total_by_prosumer({name: ranges[name].base_kwh for name in self._electric})
         angle = period.hour_of_day * np.pi / 12.0
         common = (
             firm,
@@ -80,11 +88,29 @@ class Observer:
             np.cos(angle),
             float(period.weekday >= 5),
         )
-        for column, value in enumerate(common):
+        heat = self._of_heat(known) if self._heat else ()
+        for column, value in enumerate((*common, *heat)):
             values[:, column] = value
         for name, device in self.fleet.kinds.items():
             self._write(values, device, device.observe(state[name], period, ranges[name]))
         return values
+
+    def _of_heat(self, known: Known) -> tuple[FloatArray, ...]:
+        """The fields of `HEAT`, shape (n,) each."""
+        n = self.fleet.prosumers
+        sources = {name: device for name, device in self._heat.items() if device.role == "conversion"}
+        owners = {name: device.prosumer for name, device in sources.items()}
+        need = {name: known.ranges[name].base_kwh for name in self._heat if name not in sources}
+        cheapest = []
+        for electricity in (known.prices.feed_in_eur_per_kwh, known.prices.retail_eur_per_kwh):
+            costs = costs_of(known.inputs, owners, known.gas_eur_per_kwh, electricity)
+            lowest = np.full(n, INFINITE)
+            for name, cost in costs.total_eur_per_kwh.items():
+                can = known.ranges[name].low_kwh < 0.0
+                np.minimum.at(lowest, owners[name][can], cost[can])
+            direct = known.prices.retail_eur_per_kwh
+            cheapest.append(np.where(np.isfinite(lowest), lowest, direct))
+        return (self.fleet.total_by_prosumer(need), *cheapest, known.gas_eur_per_kwh)
 
     def _write(self, values: FloatArray, device: Device, own: FloatArray) -> None:
         """Own observations of a kind's devices, each into its prosumer's row and its slot's columns."""

@@ -1,65 +1,80 @@
-"""The rows in which a community bids: one for each prosumer's firm position, then two for each device (draw
-more, draw less). The rows never change during a run; what is in them does."""
+"""The rows in which a community bids for one carrier: one for each prosumer's firm position, then two for
+each device (draw more, draw less), then the steps of curves. The rows never change during a run; what is in
+them does."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.records import BUY, NO_LIMIT, SELL
-from cosim.devices.fleet import Fleet
+from cosim.devices.base import Device
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Owner, side and shared limit of every row; `k = n + 2 x devices`."""
+    """Owner, side and shared limit of every row; `k = n + 2 x devices + steps`."""
 
+    prosumers: int
     owner: IntArray
     """Prosumer of every row, shape (k,)."""
     side: IntArray
-    """`BUY` or `SELL`; of the first n rows it is set each period by the firm position's sign."""
+    """`BUY` or `SELL`; of firm rows and steps it is set each period."""
     limit: IntArray
-    """Index of the device whose two rows share its flexibility, `NO_LIMIT` for firm rows."""
+    """Index of the device whose two rows share its flexibility, one of its own for each step, `NO_LIMIT` for
+    firm rows."""
     up: dict[str, slice]
     """Device kind -> rows that draw more."""
     down: dict[str, slice]
     """Device kind -> rows that draw less."""
-    devices: int
+    steps: slice
+    """Rows of the steps of curves."""
+    limits: int
     by_owner: IntArray
     """Rows ordered by owner, shape (k,)."""
     owner_start: IntArray
     """Start of every owner's rows in `by_owner`, shape (n + 1,)."""
 
     @classmethod
-    def of(cls, fleet: Fleet) -> Rows:
-        """The rows of a fleet."""
-        owners = [np.arange(fleet.prosumers)]
-        sides = [np.full(fleet.prosumers, BUY)]
-        limits = [np.full(fleet.prosumers, NO_LIMIT)]
+    def of(cls, prosumers: int, devices: Mapping[str, Device], steps: IntArray | None = None) -> Rows:
+        """The rows of some devices.
+
+        Args:
+            prosumers: How many there are; each has a firm row.
+            devices: Kinds that have two rows a device.
+            steps: Owner of every step of a curve, shape (steps,).
+        """
+        owners = [np.arange(prosumers)]
+        sides = [np.full(prosumers, BUY)]
+        limits = [np.full(prosumers, NO_LIMIT)]
         up: dict[str, slice] = {}
         down: dict[str, slice] = {}
-        position, devices = fleet.prosumers, 0
-        for name, device in fleet.kinds.items():
+        position, used = prosumers, 0
+        for name, device in devices.items():
             count = len(device)
             for side, where in ((BUY, up), (SELL, down)):
                 where[name] = slice(position, position + count)
                 position += count
                 owners.append(device.prosumer)
                 sides.append(np.full(count, side))
-                limits.append(np.arange(devices, devices + count))
-            devices += count
-        owner = np.concatenate(owners)
+                limits.append(np.arange(used, used + count))
+            used += count
+        last = np.zeros(0, np.int64) if steps is None else steps
+        owner = np.concatenate([*owners, last])
         return cls(
+            prosumers,
             owner,
-            np.concatenate(sides),
-            np.concatenate(limits),
+            np.concatenate([*sides, np.full(len(last), BUY)]),
+            np.concatenate([*limits, np.arange(used, used + len(last))]),
             up,
             down,
-            devices,
+            slice(position, position + len(last)),
+            used + len(last),
             np.argsort(owner, kind="stable"),
-            np.searchsorted(np.sort(owner), np.arange(fleet.prosumers + 1)),
+            np.searchsorted(np.sort(owner), np.arange(prosumers + 1)),
         )
 
 
@@ -77,6 +92,6 @@ class Bids:
     """What a kWh takes of the device's flexibility: 1 / quantity, so that a device's two rows together
     never ask for more than it can do in a period."""
     base_kwh: dict[str, FloatArray]
-    """Device kind -> energy that is drawn without any flexible fill."""
+    """Device kind -> energy that is drawn without any flexible fill, shape (d,)."""
     firm_kwh: FloatArray
-    """Sum of `base_kwh` over each prosumer's devices, shape (n,)."""
+    """What each prosumer draws without any flexible fill, shape (n,)."""

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import acos, tan
-from pathlib import Path
 
 import numpy as np
 
 from cosim.bidding.bidder import Bidder
-from cosim.bidding.fields import name_of, slots
+from cosim.bidding.fields import EXPECTED_PRICE, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, name_of, slots
+from cosim.bidding.heat_records import HeatLoop
 from cosim.bidding.observation import Observer
 from cosim.community.community import Community, Market, Members
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Fields, group_of
 from cosim.community.feeder import Connections, Feeder, Passive, Rates
+from cosim.community.foresight import Foresight
+from cosim.community.outlook import Outlooks
 from cosim.community.public_memory import PublicMemory, mean_field_fields
+from cosim.community.rule import Rule
 from cosim.community.sources import follow
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.clock import Clock
@@ -34,11 +37,13 @@ from cosim.network.grid import Grid, load_grid
 from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
+from cosim.profiles.forecast import Issue, Perfect, forecast_series, forecast_weather
 from cosim.profiles.passive import passive_generators, passive_loads
+from cosim.profiles.weather import load_weather
 from cosim.scenario.placement import Placement, place
-from cosim.scenario.population import COMMUNITY, Ownership, Population, populate
+from cosim.scenario.population import COMMUNITY, Ownership, Population, gas_prosumers, populate
 from cosim.scenario.schema import Scenario
-from cosim.scenario.series import FOLLOWING
+from cosim.scenario.series import follows
 from cosim.settlement.config import DEFAULT
 from cosim.settlement.tariffs import TariffBook
 
@@ -73,19 +78,28 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
     placement, problems = place(scenario, grid, own)
     if problems:
         raise ScenarioError(problems)
-    fleet = _fleet(population, rates, own, scenario.base)
-    bidder = Bidder(fleet, scenario.market.bidding)
-    observer = Observer(fleet)
-    fields = _fields(fleet, bidder, observer, clock)
     tariffs = TariffBook(scenario.tariffs, clock, population.tariffs, scenario.base)
+    tariffs.require_gas(gas_prosumers(population))
+    site = _site(scenario, population, rates)
+    fleet = _fleet(population, site)
+    foresight = _foresight(scenario, fleet, site, rates, own)
+    loop = _loop(scenario, population, fleet, clock)
+    bidder = Bidder(fleet, scenario.market.bidding, loop)
+    observer = Observer(fleet)
+    fields = _fields(bidder, observer, clock)
+    deciders = _deciders(scenario, population, fields, name)
+    middle = _middle_price(scenario, clock)
     return Community(
         name=name,
         clock=clock,
         members=Members(population.names, population.groups, placement.bus),
         fleet=fleet,
+        foresight=foresight,
         bidder=bidder,
         observer=observer,
-        deciders=_deciders(scenario, population, fields, name),
+        rule=Rule(bidder, fields.observation, fields.parameters, clock.hours),
+        outlooks=Outlooks(foresight, clock, tariffs, loop, round(deciders.horizon_hours / clock.hours)),
+        deciders=deciders,
         market=Market(
             mechanisms.create(scenario.market.mechanism, **scenario.market.values()), own.within("market")
         ),
@@ -95,7 +109,8 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         counterfactual=Counterfactual(
             fleet, observer, fields, scenario.market.bidding, scenario.network.counterfactual
         ),
-        memory=PublicMemory(clock.hours, _middle_price(scenario, clock)),
+        memory=PublicMemory(clock.hours, middle, None if loop is None else 0.5 * middle),
+        unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,
     )
 
 
@@ -114,15 +129,22 @@ def _clocks(scenario: Scenario, clock: Clock) -> _Rates:
     return _Rates(clock, flows, flows if step < clock.step_minutes else clock)
 
 
-def _fleet(population: Population, rates: _Rates, streams: Streams, folder: Path) -> Fleet:
-    """All devices of the population."""
+def _site(scenario: Scenario, population: Population, rates: _Rates) -> Site:
+    """What devices follow: time, series and weather."""
+    weather = None
+    if scenario.weather is not None:
+        weather = load_weather(scenario.weather, rates.ticks, scenario.base)
     series: dict[str, Series] = {
-        kind: follow(_owned(population, kind), kind, rates.ticks, folder)
-        for kind in FOLLOWING
-        if _owned(population, kind)
+        kind: follow(_owned(population, kind), kind, rates.ticks, scenario.base, weather)
+        for kind in population.devices
+        if follows(kind) and _owned(population, kind)
     }
     per_period = rates.settlement.step_minutes // rates.ticks.step_minutes
-    site = Site(rates.settlement, per_period, series)
+    return Site(rates.settlement, per_period, series, weather)
+
+
+def _fleet(population: Population, site: Site) -> Fleet:
+    """All devices of the population."""
     requests = {
         kind: [
             Request(item.config, item.prosumer, item.member, item.members, item.streams.within(kind))
@@ -133,19 +155,59 @@ def _fleet(population: Population, rates: _Rates, streams: Streams, folder: Path
     return Fleet.build(requests, site, len(population.names))
 
 
+def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, streams: Streams) -> Foresight:
+    """The fleet over forecasts."""
+    closure = scenario.market.gate_closure
+    if isinstance(scenario.forecast, Perfect):
+        return Foresight(fleet, None, site.ticks_per_period, closure)
+    issue, own = Issue(), streams.within("forecast")
+    series = {}
+    for kind, actual in site.series.items():
+        family = fleet.kinds[kind].follows
+        assert family is not None  # else it had no series
+        series[kind] = forecast_series(actual, issue, scenario.forecast, family, own, rates.ticks)
+    weather = site.weather
+    if weather is not None:
+        weather = forecast_weather(weather, issue, scenario.forecast, own, rates.ticks)
+    return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure)
+
+
+def _loop(scenario: Scenario, population: Population, fleet: Fleet, clock: Clock) -> HeatLoop | None:
+    """Who may trade heat with whom."""
+    config = scenario.heat.loop
+    if config is None or not fleet.of("heat"):
+        return None
+    member = np.zeros(fleet.prosumers, dtype=bool)
+    for device in fleet.of("heat").values():
+        member[device.prosumer] = True
+    if config.groups is not None:
+        member &= np.isin(np.array(population.groups), config.groups)
+    return HeatLoop(member, config.loss_factor, config.capacity_kw * clock.hours)
+
+
 def _owned(population: Population, kind: str) -> list[Ownership]:
     """Ownerships of a kind that have an owner at all."""
     return [item for item in population.devices.get(kind, ()) if len(item.prosumer)]
 
 
-def _fields(fleet: Fleet, bidder: Bidder, observer: Observer, clock: Clock) -> Fields:
+def _fields(bidder: Bidder, observer: Observer, clock: Clock) -> Fields:
     """Fields of the community, and which prosumer has which."""
+    fleet, loop = bidder.fleet, bidder.heat.loop if bidder.heat is not None else None
+    has_action = _owners(fleet, [field.name for field in bidder.fields])
+    for column, field in enumerate(bidder.fields):
+        if field.name == EXPECTED_PRICE.name:
+            has_action[:, column] = False
+            for device in fleet.kinds.values():
+                if device.role == "conversion":
+                    has_action[device.prosumer, column] = True
+        elif field in (HEAT_BID_MARGIN, HEAT_ASK_MARGIN) and loop is not None:
+            has_action[:, column] = loop.member
     return Fields(
         observation=observer.fields,
-        mean_field=mean_field_fields(),
+        mean_field=mean_field_fields(heat=loop is not None),
         action=bidder.fields,
         has_observation=_owners(fleet, [field.name for field in observer.fields]),
-        has_action=_owners(fleet, [field.name for field in bidder.fields]),
+        has_action=has_action,
         parameters=_parameters(fleet),
         period_hours=clock.hours,
     )

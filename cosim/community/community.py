@@ -1,26 +1,31 @@
-"""One community: its fleet, market, grid, tariffs and policies, and what happens to them phase by phase. The
+"""One community: its fleet, markets, grid, tariffs and policies, and what happens to them phase by phase. The
 order of the phases is the simulation's; who carries them out are the agents."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cosim.bidding.bidder import Bidder
+from cosim.bidding import quoting
+from cosim.bidding.bidder import Bidder, Known, Plan
+from cosim.bidding.heat_records import heat_prices
 from cosim.bidding.observation import Observer
-from cosim.bidding.rows import Bids
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Knowledge
 from cosim.community.feeder import Feeder, Snapshot
+from cosim.community.foresight import Foresight, known_of
+from cosim.community.outlook import Outlooks
 from cosim.community.public_memory import PublicMemory
-from cosim.community.trading import Gate, Traded, run_session
+from cosim.community.rule import Rule
+from cosim.community.trading import Counter, Traded, run_session
 from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.carriers import Carrier
 from cosim.core.clock import Clock, Period
-from cosim.core.records import Dispatch, Prices
+from cosim.core.dispatch import Dispatch
+from cosim.core.records import Band
 from cosim.core.streams import Streams
-from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.market.mechanism import Mechanism
 from cosim.network.episodes import Episodes
@@ -45,29 +50,43 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Rules of a community's market."""
+    """Rules of a community's markets."""
 
     mechanism: Mechanism
     streams: Streams
 
-    def arrivals(self, index: int) -> np.random.Generator:
-        """Draws the order in which the orders of a period arrive; each period has draws of its own."""
-        return self.streams.generator("arrivals", index)
+    def arrivals(self, carrier: Carrier, index: int) -> np.random.Generator:
+        """Draws the order in which the orders for a period arrive; each period has draws of its own."""
+        return self.streams.generator("arrivals" if carrier == "electricity" else carrier, index)
+
+
+@dataclass
+class Gate:
+    """What is agreed on for one period, up to gate closure: each phase fills in its part."""
+
+    period: Period
+    """That it is about."""
+    known: Known
+    """As it was foreseen."""
+    knowledge: Knowledge
+    action: FloatArray = field(init=False)
+    """What everybody decided, shape (n, A)."""
+    heat: Traded | None = field(init=False)
+    """The heat session; None where no heat is traded."""
+    electricity: Traded = field(init=False)
+    plan: Plan = field(init=False)
 
 
 @dataclass
 class Turn:
-    """The running period: each phase fills in its part, and reading a part before its phase is an error."""
+    """The period that is delivered: each phase fills in its part, and reading a part before its phase is an
+    error."""
 
     period: Period
-    prices: Prices
-    ranges: Mapping[str, Ranges]
-    """What the devices can do."""
-    knowledge: Knowledge
-    action: FloatArray = field(init=False)
-    """What everybody decided, shape (n, A)."""
-    bids: Bids = field(init=False)
-    traded: Traded = field(init=False)
+    gate: Gate = field(init=False)
+    """What had been agreed on for it."""
+    known: Known = field(init=False)
+    """What the devices can do, now that it is here."""
     dispatch: Dispatch = field(init=False)
     shadow: Dispatch = field(init=False)
     """What the same prosumers would have done with the utility alone."""
@@ -82,18 +101,26 @@ class Turn:
     shadow_standing: list[Snapshot] = field(init=False)
     bill: Bill = field(init=False)
     shadow_bill: Bill = field(init=False)
+    reward_eur: FloatArray = field(init=False)
+    """What everybody saved, less what heat that was not to be had counts for, shape (n,)."""
 
 
 @dataclass
 class Community:
-    """State and phases of one community."""
+    """State and phases of one community.
+
+    In every step one gate closes, for the period `foresight.gate_closure` ahead, and one period is delivered.
+    """
 
     name: str
     clock: Clock
     members: Members
     fleet: Fleet
+    foresight: Foresight
     bidder: Bidder
     observer: Observer
+    rule: Rule
+    outlooks: Outlooks
     deciders: Deciders
     market: Market
     tariffs: TariffBook
@@ -101,8 +128,14 @@ class Community:
     episodes: Episodes
     counterfactual: Counterfactual
     memory: PublicMemory
+    unserved_eur_per_kwh: float
+    """What heat that was needed and not to be had counts for in rewards."""
     state: FleetState = field(init=False)
+    gate: Gate | None = field(init=False)
+    """That closes in this step; None near the end of the run, when there is nothing left to trade for."""
     turn: Turn = field(init=False)
+    contracts: deque[Gate] = field(init=False, default_factory=deque)
+    """Closed, and not delivered yet."""
     _standing: tuple[list[Snapshot], list[Snapshot]] = field(init=False)
     """Latest power flows, and those with the utility alone."""
 
@@ -111,45 +144,110 @@ class Community:
         self._standing = [], []
 
     def observe(self, index: int) -> None:
-        """Begin period `index`: what the devices can do, and what everybody knows."""
+        """Begin step `index`: what is foreseen of the period that is traded, and what everybody knows."""
+        closure = self.foresight.gate_closure
+        self.foresight.look(index)
+        if index == 0:
+            for early in range(min(closure, self.clock.periods)):
+                self.contracts.append(self._untraded(early))
+        target = index + closure
+        self.gate = self._opened(target) if target < self.clock.periods else None
+        self.turn = Turn(self.clock.period(index))
+
+    def _opened(self, index: int) -> Gate:
+        """The gate of a period."""
         period = self.clock.period(index)
-        prices = self.tariffs.prices(index)
-        ranges = self.fleet.ranges(self.state, period)
-        observation = self.observer.observe(
-            self.state, period, ranges, prices, self.tariffs.lowest_retail_ahead(index)
+        fleet, state = self.foresight.fleet, self._expected_state()
+        known = known_of(fleet, state, period, self.tariffs)
+        lowest_ahead = self.tariffs.lowest_retail_ahead(index)
+        observation = self.observer.observe(state, period, known, lowest_ahead)
+        knowledge = Knowledge(
+            observation,
+            self.memory.mean_field(period),
+            self.rule.action(observation, known),
+            self.outlooks.of(state, known, period, self.memory) if self.deciders.looks_ahead else None,
         )
-        knowledge = Knowledge(observation, self.memory.mean_field(period))
-        self.turn = Turn(period, prices, ranges, knowledge)
+        return Gate(period, known, knowledge)
+
+    def _untraded(self, index: int) -> Gate:
+        """The contract of a period whose gate would have closed before the run began: the rule, and the
+        utility alone."""
+        gate = self._opened(index)
+        gate.action = gate.knowledge.rule
+        gate.heat = None
+        self._close(gate, traded=False)
+        return gate
+
+    def _expected_state(self) -> FleetState:
+        """State of the devices when all contracts are delivered as they are foreseen now."""
+        state, fleet = self.state, self.foresight.fleet
+        for contract in self.contracts:
+            known = known_of(fleet, state, contract.period, self.tariffs)
+            dispatch = self.bidder.delivered(contract.plan, known)
+            state = fleet.commit(state, contract.period, dispatch.device_kwh)
+        return state
 
     def learn(self) -> None:
-        """Let the policies learn from the period before, now that they know what came of it."""
-        self.deciders.learn(self.turn.knowledge)
+        """Let the policies learn from what was delivered last, now that they know what came of it."""
+        if self.gate is not None:
+            self.deciders.learn(self.gate.knowledge)
 
     def decide(self) -> None:
         """Ask the policies."""
-        turn = self.turn
-        turn.action = self.deciders.decide(turn.knowledge, turn.period.index)
+        if self.gate is not None:
+            self.gate.action = self.deciders.decide(self.gate.knowledge, self.turn.period.index)
 
     def trade(self) -> None:
-        """Turn decisions into orders and trade until gate closure."""
-        turn, market = self.turn, self.market
-        turn.bids = self.bidder.bids(turn.ranges, turn.action, turn.prices)
-        gate = Gate(self.bidder, turn.bids, turn.prices, turn.action[:, :2])
-        turn.traded = run_session(
-            market.mechanism,
-            gate,
-            self.deciders,
-            market.mechanism.rounds,
-            market.arrivals(turn.period.index),
-            turn.period.index,
+        """Turn decisions into orders and trade until gate closure: heat first, then electricity."""
+        if self.gate is not None:
+            self._close(self.gate, traded=True)
+            self.contracts.append(self.gate)
+
+    def _close(self, gate: Gate, traded: bool) -> None:
+        """Trade for the period of a gate, or make plans without; fills in its sessions and its plan."""
+        bidder, known, action = self.bidder, gate.known, gate.action
+        trading = self.deciders.trading & traded
+        heat = bidder.heat_bids(known, action)
+        gate.heat = None
+        if heat is not None and bidder.heat is not None and bidder.heat.loop is not None:
+            prices = heat_prices(known.prices)
+            margins = action[:, 2:4]
+            quote = quoting.quotes(bidder.heat.rows, heat.bids, margins, prices)
+            orders, chosen = bidder.heat.orders(heat.bids, quote, prices, trading)
+            counter = Counter(bidder.heat.rows, heat.bids, prices, margins, orders, chosen)
+            band = Band(0.0, self._band(gate).high_eur_per_kwh)
+            gate.heat = self._session("heat", counter, None, band, gate.period.index)
+        cleared = (None, None) if gate.heat is None else (gate.heat.clearing, gate.heat.rows)
+        offers = bidder.offers(known, action, heat, *cleared)
+        rows, margins = bidder.electricity.rows, action[:, :2]
+        quote = quoting.quotes(rows, offers.bids, margins, known.prices)
+        orders, chosen = bidder.electricity.orders(offers.bids, quote, known.prices, trading)
+        counter = Counter(rows, offers.bids, known.prices, margins, orders, chosen)
+        requoting = self.deciders if traded else None
+        gate.electricity = self._session(
+            "electricity", counter, requoting, self._band(gate), gate.period.index
         )
+        gate.plan = bidder.plan(known, offers, gate.electricity.clearing, chosen)
+
+    def _session(
+        self, carrier: Carrier, counter: Counter, requoting: Deciders | None, band: Band, index: int
+    ) -> Traded:
+        rng = self.market.arrivals(carrier, index)
+        return run_session(self.market.mechanism, counter, requoting, rng, band, index)
+
+    def _band(self, gate: Gate) -> Band:
+        return self.tariffs.band(gate.period.index)
 
     def plan(self) -> None:
-        """Turn fills into what every device does; and what it would do with the utility alone."""
+        """What every device does, now that it is time; and what it would do with the utility alone."""
         turn = self.turn
-        lowest_ahead = self.tariffs.lowest_retail_ahead(turn.period.index)
-        turn.shadow = self.counterfactual.step(turn.period, turn.prices, lowest_ahead)
-        turn.dispatch = self.bidder.dispatch(turn.bids, turn.prices, turn.traded.clearing, turn.traded.rows)
+        turn.gate = self.contracts.popleft()
+        turn.shadow = self.counterfactual.step(turn.period, self.tariffs)
+        if self.foresight.perfect and self.foresight.gate_closure == 0:
+            turn.known, turn.dispatch = turn.gate.known, turn.gate.plan.dispatch
+            return
+        turn.known = known_of(self.fleet, self.state, turn.period, self.tariffs)
+        turn.dispatch = self.bidder.delivered(turn.gate.plan, turn.known)
 
     def solve(self) -> None:
         """Compute the power flows, and those with the utility alone."""
@@ -176,17 +274,28 @@ class Community:
         turn.shadow_bill = self.tariffs.bill(turn.period.index, turn.shadow)
 
     def publish(self) -> None:
-        """Publish what is public, and reward what was decided."""
+        """Publish what is public of the sessions, and reward what was decided for the delivered period."""
         turn = self.turn
-        self.memory.remember(turn.period, turn.traded.clearing.public)
-        self.deciders.reward(saving_eur(turn.bill, turn.shadow_bill))
+        if self.gate is not None:
+            heat = self.gate.heat
+            self.memory.remember(
+                self.gate.period,
+                self.gate.electricity.clearing.public,
+                None if heat is None else heat.clearing.public,
+            )
+        turn.reward_eur = saving_eur(turn.bill, turn.shadow_bill)
+        if turn.dispatch.heat is not None and turn.shadow.heat is not None:
+            more = turn.dispatch.heat.import_kwh - turn.shadow.heat.import_kwh
+            turn.reward_eur = turn.reward_eur - self.unserved_eur_per_kwh * more
+        self.deciders.reward(turn.period.index - self.foresight.gate_closure, turn.reward_eur)
 
     def inflexible_kwh(self) -> FloatArray:
-        """Demand that cannot be moved, by prosumer [kWh], shape (n,)."""
+        """Electricity demand that cannot be moved, by prosumer [kWh], shape (n,)."""
         return self.by_prosumer(INFLEXIBLE)
 
     def by_prosumer(self, kind: str) -> FloatArray:
-        """What the devices of a kind draw in the running period, by prosumer [kWh], shape (n,)."""
+        """What the devices of a kind draw at their main terminal in the delivered period, by prosumer [kWh],
+        shape (n,)."""
         device_kwh = self.turn.dispatch.device_kwh
         if kind not in device_kwh:
             return np.zeros(len(self.members.names))

@@ -9,16 +9,19 @@ from cosim.bidding.bidder import Bidder
 from cosim.bidding.fields import Mode
 from cosim.bidding.observation import Observer
 from cosim.community.deciders import Fields
+from cosim.community.foresight import known_of
+from cosim.community.rule import Rule
 from cosim.core.arrays import FloatArray
+from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
-from cosim.core.records import Dispatch, Prices
+from cosim.core.dispatch import Dispatch
 from cosim.devices.fleet import Fleet
-from cosim.policies.contract import Spec
-from cosim.policies.rules.baseline import baseline_action
+from cosim.settlement.tariffs import TariffBook
 
 
 class Counterfactual:
-    """Self-consumption with the utility alone, in every scenario the same rule.
+    """Self-consumption with the utility alone, in every scenario the same rule, without trade in any carrier
+    and with perfect knowledge of each period.
 
     Args:
         fleet: The devices of the community.
@@ -34,23 +37,17 @@ class Counterfactual:
         self.state = fleet.initial_state()
         self._observer = observer
         self._bidder = Bidder(fleet, mode)
-        self._parameters = fields.parameters
-        self._spec = Spec(
-            observation=observer.fields,
-            mean_field=(),
-            action=self._bidder.fields,
-            period_hours=fields.period_hours,
-        )
+        self._rule = Rule(self._bidder, observer.fields, fields.parameters, fields.period_hours)
 
-    def step(self, period: Period, prices: Prices, lowest_ahead: FloatArray) -> Dispatch:
-        """What the shadow does in this period; moves its own states on. Arguments: see `Observer.observe`."""
-        ranges = self.fleet.ranges(self.state, period)
-        observation = self._observer.observe(self.state, period, ranges, prices, lowest_ahead)
-        action = baseline_action(self._spec, observation, self._parameters)
-        dispatch = self._bidder.dispatch(self._bidder.bids(ranges, action, prices), prices)
+    def step(self, period: Period, tariffs: TariffBook) -> Dispatch:
+        """What the shadow does in this period; moves its own states on."""
+        known = known_of(self.fleet, self.state, period, tariffs)
+        lowest_ahead = tariffs.lowest_retail_ahead(period.index)
+        observation = self._observer.observe(self.state, period, known, lowest_ahead)
+        dispatch = self._bidder.alone(known, self._rule.action(observation, known))
         self.state = self.fleet.commit(self.state, period, dispatch.device_kwh)
         return dispatch
 
-    def stored_kwh(self) -> FloatArray:
-        """Energy stored at every prosumer [kWh], shape (n,)."""
-        return np.asarray(self.fleet.stored_kwh(self.state))
+    def stored_kwh(self, carrier: Carrier = "electricity") -> FloatArray:
+        """Energy of a carrier stored at every prosumer [kWh], shape (n,)."""
+        return np.asarray(self.fleet.stored_kwh(self.state, carrier))

@@ -4,8 +4,9 @@ elsewhere."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from cosim.core.records import Field
 from cosim.errors import CosimError, PolicyError
 from cosim.policies.adapter import Decide, decide_rows
 from cosim.policies.contract import Everybody, Policy, PolicyInputs, Spec, Transition
-from cosim.policies.rules.baseline import baseline_action
+from cosim.policies.outlook import Outlook
 from cosim.policies.validation import checked_act, checked_action, checked_finish, checked_learn
 
 
@@ -49,6 +50,10 @@ class Knowledge:
     """Shape (n, O)."""
     mean_field: FloatArray
     """Shape (M,)."""
+    rule: FloatArray
+    """What the self-consumption rule would do, shape (n, A)."""
+    outlook: Outlook | None = None
+    """The periods ahead; None if nobody asks for them."""
 
 
 @dataclass
@@ -56,13 +61,15 @@ class _Pending:
     """What a learner did and has not learnt from yet."""
 
     step: int
-    """Period."""
+    """In which it was decided."""
     inputs: PolicyInputs
     action: FloatArray
     own: BoolArray
     """False where somebody else decided."""
-    reward: FloatArray = field(init=False)
-    """Told when the period is settled."""
+    next_inputs: PolicyInputs | None = None
+    """What was known in the step after."""
+    reward: FloatArray | None = None
+    """Told when what was decided is delivered and settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,9 @@ class Deciders:
         """The period that each of them is of."""
         self._shape = (len(names), actions)
         self._last_action = np.zeros(self._shape)
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, deque[_Pending]] = {
+            group.label: deque() for group in groups if group.policy.learns
+        }
         self._known: tuple[Knowledge | None, dict[str, PolicyInputs]] = (None, {})
         self._step = 0
         self.trading = np.zeros(len(names), dtype=bool)
@@ -141,27 +150,48 @@ class Deciders:
         """Whether anybody quotes anew after a round."""
         return any(group.policy.requotes for group in self.groups)
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether anybody wants to know the periods ahead."""
+        return any("outlook" in group.policy.needs for group in self.groups)
+
+    @property
+    def horizon_hours(self) -> float:
+        """How far ahead anybody wants to see [h]; 0 if nobody does."""
+        wanted = [group.policy for group in self.groups if "outlook" in group.policy.needs]
+        return max((policy.horizon_hours for policy in wanted), default=0.0)
+
     def learn(self, knowledge: Knowledge) -> None:
-        """Let the learners learn from the period before, now that they know what came of it.
+        """Let the learners learn from what was delivered and settled last, now that they know what came after
+        they decided on it.
 
         Raises:
             PolicyError: if a policy cannot learn, or its metrics are no finite numbers.
         """
         for group in self.groups:
-            pending = self._pending.pop(group.label, None)
-            if pending is not None:
-                goes_on = np.zeros(len(group.rows), dtype=bool)
-                transition = Transition(
-                    inputs=pending.inputs,
-                    action=pending.action,
-                    reward=pending.reward,
-                    next_inputs=self._inputs(group, knowledge),
-                    terminated=goes_on,
-                    truncated=goes_on,
-                    own=pending.own,
-                )
-                metrics = checked_learn(group.policy, transition, group.title, pending.step)
-                self._note(group, metrics, pending.step)
+            waiting = self._pending.get(group.label)
+            if not waiting:
+                continue
+            if waiting[-1].next_inputs is None:
+                waiting[-1].next_inputs = self._inputs(group, knowledge)
+            if waiting[0].reward is not None:
+                self._learn(group, waiting.popleft())
+
+    def _learn(self, group: PolicyGroup, pending: _Pending) -> None:
+        """One transition for one policy."""
+        assert pending.reward is not None and pending.next_inputs is not None
+        goes_on = np.zeros(len(group.rows), dtype=bool)
+        transition = Transition(
+            inputs=pending.inputs,
+            action=pending.action,
+            reward=pending.reward,
+            next_inputs=pending.next_inputs,
+            terminated=goes_on,
+            truncated=goes_on,
+            own=pending.own,
+        )
+        metrics = checked_learn(group.policy, transition, group.title, pending.step)
+        self._note(group, metrics, pending.step)
 
     def decide(self, knowledge: Knowledge, step: int) -> FloatArray:
         """Everybody's action, shape (n, A); 0 where a prosumer lacks the device.
@@ -177,16 +207,17 @@ class Deciders:
             chosen = self._overridden(group, inputs, chosen, step)
             if group.policy.learns:
                 own = _frozen(~np.isin(group.rows, list(self.overrides)))
-                self._pending[group.label] = _Pending(step, inputs, chosen, own)
+                self._pending[group.label].append(_Pending(step, inputs, chosen, own))
             action[np.ix_(group.rows, group.action_columns)] = np.where(group.mask, chosen, 0.0)
         self._last_action = action
         return action
 
-    def reward(self, reward_eur: FloatArray) -> None:
-        """Tell the learners what the period brought, shape (n,) [EUR]."""
+    def reward(self, step: int, reward_eur: FloatArray) -> None:
+        """Tell the learners what came of what they decided in a step, shape (n,) [EUR]."""
         for group in self.groups:
-            if group.label in self._pending:
-                self._pending[group.label].reward = reward_eur[group.rows]
+            for pending in self._pending.get(group.label, ()):
+                if pending.step == step:
+                    pending.reward = reward_eur[group.rows]
 
     def finish(self) -> None:
         """The run is over. Nothing is learnt from the last period: what would follow it was never observed.
@@ -194,7 +225,8 @@ class Deciders:
         Raises:
             PolicyError: as `learn`.
         """
-        self._pending.clear()
+        for waiting in self._pending.values():
+            waiting.clear()
         for group in self.groups:
             self._note(group, checked_finish(group.policy, group.title, self._step), self._step)
 
@@ -215,13 +247,16 @@ class Deciders:
         """Its own prosumers' rows and the public information, read only."""
         observation = _frozen(knowledge.observation[np.ix_(group.rows, group.observation_columns)])
         mean_field = np.broadcast_to(knowledge.mean_field, (len(group.rows), len(knowledge.mean_field)))
-        rule = _frozen(baseline_action(group.spec, observation, group.parameters))
+        rule = _frozen(knowledge.rule[np.ix_(group.rows, group.action_columns)])
         everybody = (
             Everybody(_frozen(knowledge.observation.view()), _frozen(self._last_action.view()), group.rows)
             if "everybody" in group.policy.needs
             else None
         )
-        return PolicyInputs(observation, mean_field, rule, group.mask, group.parameters, everybody)
+        outlook = None
+        if "outlook" in group.policy.needs and knowledge.outlook is not None:
+            outlook = knowledge.outlook.of(group.rows)
+        return PolicyInputs(observation, mean_field, rule, group.mask, group.parameters, everybody, outlook)
 
     def _overridden(
         self, group: PolicyGroup, inputs: PolicyInputs, chosen: FloatArray, step: int

@@ -10,7 +10,8 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.clock import Clock, Period
-from cosim.core.records import Dispatch, Flow, Series, Violations
+from cosim.core.dispatch import Dispatch
+from cosim.core.records import Flow, Series, Violations
 from cosim.devices.fleet import Fleet
 from cosim.errors import AuditError
 from cosim.network.grid import Grid
@@ -154,7 +155,7 @@ class Feeder:
     ) -> tuple[FloatArray, FloatArray]:
         """Active and reactive power of the prosumers [kW, kvar] at each power flow of the period, shape
         (power flows, n) each."""
-        net_kw = (dispatch.net_kwh / period.hours)[np.newaxis]
+        net_kw = (dispatch.electricity.net_kwh / period.hours)[np.newaxis]
         load_kw = (load_kwh / period.hours)[np.newaxis]
         ticks = self.rates.per_period
         if ticks > 1:

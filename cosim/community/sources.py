@@ -13,6 +13,7 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.blocks import Blocks
 from cosim.core.clock import Clock
 from cosim.core.records import Series
+from cosim.profiles.weather import SiteWeather
 from cosim.scenario.population import Ownership
 from cosim.scenario.series import read_series
 
@@ -51,11 +52,13 @@ class SideBySide:
         return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
-def follow(ownerships: Sequence[Ownership], kind: str, ticks: Clock, folder: Path) -> SideBySide:
+def follow(
+    ownerships: Sequence[Ownership], kind: str, ticks: Clock, folder: Path, weather: SiteWeather | None
+) -> SideBySide:
     """What all devices of a kind follow, in the order of their ownerships.
 
     Raises:
         ProfileError: with every problem of a source.
     """
-    parts = [read_series(ownership, kind, ticks, folder) for ownership in ownerships]
+    parts = [read_series(ownership, kind, ticks, folder, weather) for ownership in ownerships]
     return SideBySide(parts, [ownership.member for ownership in ownerships], ticks)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.bidding.bidder import Bidder
-from cosim.bidding.rows import Bids
+from cosim.bidding.quoting import quotes
+from cosim.bidding.rows import Bids, Rows
 from cosim.community.deciders import Deciders, PolicyGroup
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.records import BUY, NO_LIMIT, SELL, Band, Clearing, Orders, Prices
@@ -27,30 +27,40 @@ class Traded:
     rows: IntArray
     """Row of the community's bids of every order, shape (k,)."""
     clearing: Clearing
+    worth_eur_per_kwh: FloatArray
+    """Limit price of every order before any margin, shape (k,)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Counter:
     """What a session is about: who bids what, and between which prices."""
 
-    bidder: Bidder
+    rows: Rows
     bids: Bids
     prices: Prices
     margins: FloatArray
     """Bid and ask margin of every prosumer, shape (n, 2)."""
+    orders: Orders
+    chosen: IntArray
+    """Row of every order, shape (k,)."""
 
 
 def run_session(
-    mechanism: Mechanism, gate: Gate, deciders: Deciders, rounds: int, rng: np.random.Generator, step: int
+    mechanism: Mechanism,
+    counter: Counter,
+    requoting: Deciders | None,
+    rng: np.random.Generator,
+    band: Band,
+    step: int,
 ) -> Traded:
     """Trade until gate closure.
 
     Args:
         mechanism: Rules of the market.
-        gate: What is for trade.
-        deciders: Who may quote anew after each round.
-        rounds: How many rounds; more than one matter only if somebody quotes anew.
+        counter: What is for trade.
+        requoting: Who may quote anew after each round; None: nobody.
         rng: Order of arrival.
+        band: Public prices of the utility.
         step: Number of the period, for messages.
 
     Raises:
@@ -58,12 +68,11 @@ def run_session(
         PolicyError: if a policy quotes what the contract does not allow.
         RunError: if the mechanism raises.
     """
-    quotes = gate.bidder.quotes(gate.bids, gate.margins, gate.prices)
-    orders, rows = gate.bidder.orders(gate.bids, quotes, gate.prices, deciders.trading)
+    orders = counter.orders
     try:
-        session = mechanism.open(orders, rng, _band(gate.prices))
-        if deciders.requotes:
-            _rounds(session, gate, deciders, orders, rows, rounds, step)
+        session = mechanism.open(orders, rng, band)
+        if requoting is not None and requoting.requotes:
+            _rounds(session, counter, requoting, mechanism.rounds, step)
         else:
             session.advance()
         limit_prices = session.limit_prices()
@@ -76,33 +85,28 @@ def run_session(
             f"period {step}: the market mechanism {name} raised {type(error).__name__}: {error}"
         ) from error
     check(orders, clearing, limit_prices)
-    return Traded(orders, rows, clearing)
+    worth = counter.bids.limit_price_eur_per_kwh[counter.chosen]
+    return Traded(orders, counter.chosen, clearing, worth)
 
 
-def _band(prices: Prices) -> Band:
-    """The widest band between utility prices of anybody."""
-    return Band(float(prices.ask_floor_eur_per_kwh.min()), float(prices.bid_ceiling_eur_per_kwh.max()))
-
-
-def _rounds(
-    session: Session, gate: Gate, deciders: Deciders, orders: Orders, rows: IntArray, rounds: int, step: int
-) -> None:
+def _rounds(session: Session, counter: Counter, deciders: Deciders, rounds: int, step: int) -> None:
     """Rounds with new quotes after each."""
-    margins = gate.margins.copy()
+    orders, chosen = counter.orders, counter.chosen
+    margins = counter.margins.copy()
     overridden = list(deciders.overrides)
     quote = orders.price_eur_per_kwh.copy()
     trades_before = 0
     for number in range(rounds):
         filled = session.advance().filled_kwh
-        view = _Board(session, gate, orders, rows, quote, _open_kwh(orders, filled), trades_before)
+        view = _Board(session, counter, quote, _open_kwh(orders, filled), trades_before)
         trades_before = view.public.trades
         for group in deciders.groups:
             if group.policy.requotes:
                 answer = checked_requote(group.policy, view.of(group, number), group.title, step)
                 if answer is not None:
                     margins[group.rows] = answer
-        margins[overridden] = gate.margins[overridden]  # the policy does not decide for them
-        fresh = gate.bidder.quotes(gate.bids, margins, gate.prices)[rows]
+        margins[overridden] = counter.margins[overridden]  # the policy does not decide for them
+        fresh = quotes(counter.rows, counter.bids, margins, counter.prices)[chosen]
         changed = np.flatnonzero((fresh != quote) & (view.open_kwh > 0.0))
         if number + 1 < rounds and len(changed):
             session.replace(changed, fresh[changed])
@@ -126,19 +130,18 @@ class _Board:
     def __init__(
         self,
         session: Session,
-        gate: Gate,
-        orders: Orders,
-        rows: IntArray,
+        counter: Counter,
         quote: FloatArray,
         open_kwh: FloatArray,
         trades_before: int,
     ) -> None:
+        orders = counter.orders
         self.public = session.public()
         self.open_kwh = open_kwh
-        self._prices = gate.prices
+        self._prices = counter.prices
         self.shouts = board(self.public, trades_before)
-        n = gate.bidder.fleet.prosumers
-        limit = gate.bids.limit_price_eur_per_kwh[rows]
+        n = counter.rows.prosumers
+        limit = counter.bids.limit_price_eur_per_kwh[counter.chosen]
         self._reservation = _best(orders, limit, self.open_kwh, n)
         self._quote = _best(orders, quote, self.open_kwh, n)
         column = np.where(orders.side == BUY, 0, 1)

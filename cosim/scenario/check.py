@@ -20,11 +20,12 @@ from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
 from cosim.network.slack import slack_series
 from cosim.profiles.profiles import Profiles
+from cosim.profiles.weather import SiteWeather, load_weather
 from cosim.scenario.load import Loaded, Source, in_order, opened, validated
 from cosim.scenario.placement import Placement, place
-from cosim.scenario.population import COMMUNITY, Ownership, Population, populate
+from cosim.scenario.population import COMMUNITY, Ownership, Population, gas_prosumers, populate
 from cosim.scenario.schema import Scenario
-from cosim.scenario.series import read_series
+from cosim.scenario.series import follows, read_series
 from cosim.scenario.yaml_file import Location
 from cosim.settlement.tariffs import TariffBook
 
@@ -41,10 +42,21 @@ class Facts:
     grid: Grid
     limits: Limits
     placement: Placement
-    loads: tuple[tuple[Ownership, Profiles], ...]
-    pv: tuple[tuple[Ownership, Profiles], ...]
+    series: dict[str, tuple[tuple[Ownership, Profiles], ...]]
+    """Device kind -> its series by ownership."""
+    weather: SiteWeather | None
     notes: tuple[str, ...]
     """What a user should know before a run."""
+
+    @property
+    def loads(self) -> tuple[tuple[Ownership, Profiles], ...]:
+        """Series of the inflexible loads."""
+        return self.series.get("load", ())
+
+    @property
+    def pv(self) -> tuple[tuple[Ownership, Profiles], ...]:
+        """Series of the photovoltaic plants."""
+        return self.series.get("pv", ())
 
 
 def check(
@@ -92,6 +104,7 @@ class _Rooms:
 
     loaded: Loaded
     problems: list[Problem] = field(default_factory=list)
+    series: dict[str, tuple[tuple[Ownership, Profiles], ...]] = field(default_factory=dict)
 
     def facts(self) -> Facts | None:
         scenario, source = self.loaded.scenario, self.loaded.source
@@ -106,13 +119,26 @@ class _Rooms:
             placement, misplaced = place(scenario, grid, streams)
             self.problems += source.located(misplaced, ())
         book = self._ask((), lambda: TariffBook(scenario.tariffs, clock, population.tariffs, scenario.base))
-        loads = self._series(population, "load", clock)
-        pv = self._series(population, "pv", clock)
+        burning = gas_prosumers(population)
+        if book is not None and len(burning):
+            self._ask((), lambda: book.require_gas(burning))
+        weather = self._weather(clock)
+        self.series = {
+            kind: self._series(population, kind, clock, weather)
+            for kind in population.devices
+            if follows(kind)
+        }
         if grid is None or placement is None or book is None or self.problems:
             return None
         notes = (*grid.notes, *book.notes())
         limits = resolve(grid, scenario.network.limits)
-        return Facts(scenario, clock, population, grid, limits, placement, loads, pv, notes)
+        return Facts(scenario, clock, population, grid, limits, placement, self.series, weather, notes)
+
+    def _weather(self, clock: Clock) -> SiteWeather | None:
+        config = self.loaded.scenario.weather
+        if config is None:
+            return None
+        return self._ask(("weather",), lambda: load_weather(config, clock, self.loaded.scenario.base))
 
     def _ask(self, at: Location, question: Callable[[], Found]) -> Found | None:
         try:
@@ -122,14 +148,14 @@ class _Rooms:
             return None
 
     def _series(
-        self, population: Population, kind: str, clock: Clock
+        self, population: Population, kind: str, clock: Clock, weather: SiteWeather | None
     ) -> tuple[tuple[Ownership, Profiles], ...]:
         """The series of a kind by ownership, as the community reads them."""
         found = []
         for ownership in population.devices.get(kind, ()):
             if not len(ownership.prosumer):
                 continue
-            read = partial(read_series, ownership, kind, clock, self.loaded.scenario.base)
+            read = partial(read_series, ownership, kind, clock, self.loaded.scenario.base, weather)
             profiles = self._ask(self._profile_of(ownership, kind), read)
             if profiles is not None:
                 found.append((ownership, profiles))

@@ -27,6 +27,7 @@ def misfits(data: Mapping[str, Any]) -> Errors:
             _label(errors, data, (*at, "policy"), "default")
         devices = _mapping(group, "devices")
         for kind, device in devices.items():
+            _weather(errors, data, kind, (*at, "devices", kind))
             other = device.get("of") if isinstance(device, Mapping) else None
             if isinstance(other, str) and _circles(kind, devices):
                 text = f"{kind!r} is a share of {other!r}, which in the end is a share of {kind!r} itself"
@@ -46,6 +47,9 @@ def misfits(data: Mapping[str, Any]) -> Errors:
             errors.append(error(("prosumers", name), "unknown_name", text, name))
         if isinstance(single, Mapping):
             _labels(errors, data, single, ("prosumers", name))
+            for kind in _mapping(single, "devices"):
+                _weather(errors, data, kind, ("prosumers", name, "devices", kind))
+    _loop(errors, data)
     return errors
 
 
@@ -59,6 +63,25 @@ def _steps(data: Mapping[str, Any]) -> Errors:
         error(("network", problem.path), "value_error", f"{problem.message} ({problem.remedy})", step)
         for problem in check_step(NetworkConfig(step=step), period)
     ]
+
+
+def _weather(errors: Errors, data: Mapping[str, Any], kind: str, at: tuple[str | int, ...]) -> None:
+    """Add an error for a device that needs a weather where there is none."""
+    if data.get("weather") is not None or kind not in registry.names():
+        return
+    if registry.load(kind).needs_weather:
+        text = f"{kind!r} needs a weather (add `weather: {{source: demandlib, region: 4}}` to the scenario)"
+        errors.append(error(at, "value_error", text, kind))
+
+
+def _loop(errors: Errors, data: Mapping[str, Any]) -> None:
+    """Add an error for each group of a heat loop that does not exist."""
+    groups = _mapping(_mapping(data, "heat"), "loop").get("groups")
+    known = [str(group.get("name")) for _, group in _groups(data)]
+    for index, name in enumerate(groups if isinstance(groups, list | tuple) else ()):
+        if name not in known:
+            text = f"there is no group {name!r} ({nearest(str(name), known)})"
+            errors.append(error(("heat", "loop", "groups", index), "unknown_name", text, name))
 
 
 def _all_known(devices: Mapping[str, Any]) -> bool:
@@ -126,7 +149,7 @@ def _labels(
 def _label(errors: Errors, data: Mapping[str, Any], at: tuple[str | int, ...], label: str) -> None:
     """Add an error where a label is not in the section that its last key points to."""
     section = {"policy": "policies", "tariff": "tariffs"}[str(at[-1])]
-    labels = [name for name in _mapping(data, section) if name != "wholesale"]
+    labels = [name for name in _mapping(data, section) if name not in ("wholesale", "carbon")]
     if labels and label not in labels:
         text = f"{section!r} has no {label!r} ({nearest(label, labels)})"
         errors.append(error(at, "unknown_name", text, label))

@@ -13,8 +13,18 @@ from pydantic_core import core_schema
 
 from cosim.core.config import Config, setting
 from cosim.devices import registry
+from cosim.devices.base import Follows
 from cosim.errors import Problem, UnknownNameError
-from cosim.profiles.config import PvProfileConfig, SimBenchPv
+from cosim.profiles.config import (
+    DemandlibHeat,
+    HeatProfileConfig,
+    LoadProfileConfig,
+    PowerCurveWind,
+    PvProfileConfig,
+    SimBenchLoad,
+    SimBenchPv,
+    WindProfileConfig,
+)
 from cosim.scenario.nested import by_name, raise_inside
 
 
@@ -27,13 +37,24 @@ class Owned(Config):
     )
 
 
+PROFILES: dict[Follows, tuple[Any, type[Config], str]] = {
+    "load": (LoadProfileConfig, SimBenchLoad, "Where its course over time comes from."),
+    "pv": (PvProfileConfig, SimBenchPv, "Where its production comes from."),
+    "wind": (WindProfileConfig, PowerCurveWind, "Where its production comes from."),
+    "heat": (HeatProfileConfig, DemandlibHeat, "Where its course over time comes from."),
+}
+"""What a device follows -> the forms of its `profile`, the default, what it is for."""
+
+
 @cache
 def _with(kind: str, owned: bool) -> type[Config]:
     """The Config of a device kind with what the scenario adds to it."""
-    config = registry.config_of(kind)
+    device = registry.load(kind)
+    config = device.Config
     fields: dict[str, Any] = {}
-    if kind == "pv":
-        fields["profile"] = (PvProfileConfig, setting(SimBenchPv, about="Where its production comes from."))
+    if device.follows is not None:
+        form, default, about = PROFILES[device.follows]
+        fields["profile"] = (form, setting(default, about=about))
     name = kind.rpartition(":")[2].capitalize() + ("OfGroup" if owned else "OfProsumer")
     bases = (config, Owned) if owned else (config,)
     return cast(

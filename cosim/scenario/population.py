@@ -13,6 +13,7 @@ from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.config import Config
 from cosim.core.draw import sample
 from cosim.core.streams import Streams
+from cosim.devices import registry
 from cosim.scenario.groups import Group
 from cosim.scenario.schema import Scenario
 
@@ -52,6 +53,17 @@ class Population:
     def count(self, kind: str) -> int:
         """How many devices of a kind there are."""
         return sum(len(ownership.prosumer) for ownership in self.devices.get(kind, ()))
+
+
+def gas_prosumers(population: Population) -> IntArray:
+    """Who has a device that burns gas, shape (m,)."""
+    owners = [
+        ownership.prosumer
+        for kind, ownerships in population.devices.items()
+        if "gas" in registry.load(kind).takes
+        for ownership in ownerships
+    ]
+    return np.unique(np.concatenate(owners)) if owners else np.zeros(0, dtype=np.int64)
 
 
 def drawn(ownership: Ownership, kind: str, name: str) -> FloatArray:

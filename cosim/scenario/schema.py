@@ -13,7 +13,10 @@ from pydantic import StringConstraints, model_validator
 from cosim.core.config import Config, setting
 from cosim.core.outputs import OutputsConfig
 from cosim.network.config import NetworkConfig
+from cosim.profiles.forecast_config import ForecastConfig, Perfect
+from cosim.profiles.weather_config import WeatherConfig
 from cosim.scenario.groups import NAME, Groups, SingleProsumer
+from cosim.scenario.heat import HeatConfig
 from cosim.scenario.horizon import Horizon
 from cosim.scenario.labels import misfits
 from cosim.scenario.market import AnyMarket, MarketUse
@@ -40,6 +43,13 @@ class Scenario(Config):
     )
     horizon: Horizon = setting(about="When it takes place.")
     network: NetworkConfig = setting(NetworkConfig, about="The grid and its power flow.")
+    weather: WeatherConfig | None = setting(
+        None, about="Weather of the place: for heat pumps, buildings, wind, and profiles made from it."
+    )
+    heat: HeatConfig = setting(HeatConfig, about="Heat as a whole: the loop in which it is traded.")
+    forecast: ForecastConfig = setting(
+        Perfect, about="What is known ahead of demand, production and weather."
+    )
     tariffs: TariffsConfig = setting(about="What energy costs, by name of the tariff.")
     market: AnyMarket = setting(MarketUse, about="How prosumers trade with each other.")
     groups: Groups = setting(about="Groups of prosumers.", min_length=1)

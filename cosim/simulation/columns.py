@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.community.community import Community, Turn
 from cosim.community.feeder import Snapshot
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.devices.base import Role
 from cosim.market.surplus import call_auction_surplus, surplus
 from cosim.results.columns import market_columns, trade_columns, violation_columns
@@ -21,8 +21,9 @@ Columns = dict[str, Any]
 def steps(community: Community) -> Columns:
     """Totals of the period."""
     turn = community.turn
-    dispatch, orders, clearing = turn.dispatch, turn.traded.orders, turn.traded.clearing
-    worth = turn.bids.limit_price_eur_per_kwh[turn.traded.rows]
+    session, electricity = turn.gate.electricity, turn.dispatch.electricity
+    orders, clearing, worth = session.orders, session.clearing, session.worth_eur_per_kwh
+    prices = turn.known.prices
     hours = community.feeder.rates.flows.hours
     generation = -_total(community, "generation")
     return {
@@ -30,17 +31,17 @@ def steps(community: Community) -> Columns:
         "generation_kwh": generation,
         "curtailed_kwh": _possible_kwh(community) - generation,
         "storage_kwh": _total(community, "storage"),
-        "net_kwh": float(dispatch.net_kwh.sum()),
-        "import_kwh": float(dispatch.import_kwh.sum()),
-        "export_kwh": float(dispatch.export_kwh.sum()),
+        "net_kwh": float(electricity.net_kwh.sum()),
+        "import_kwh": float(electricity.import_kwh.sum()),
+        "export_kwh": float(electricity.export_kwh.sum()),
         "internal_kwh": 0.5 * float(clearing.internal_kwh.sum()),
         **market_columns(clearing.public),
-        "retail_price": float(turn.prices.retail_eur_per_kwh.mean()),
-        "feed_in_price": float(turn.prices.feed_in_eur_per_kwh.mean()),
+        "retail_price": float(prices.retail_eur_per_kwh.mean()),
+        "feed_in_price": float(prices.feed_in_eur_per_kwh.mean()),
         "cost_eur": float(turn.bill.total_eur.sum()),
         "counterfactual_cost_eur": float(turn.shadow_bill.total_eur.sum()),
-        "counterfactual_import_kwh": float(turn.shadow.import_kwh.sum()),
-        "counterfactual_export_kwh": float(turn.shadow.export_kwh.sum()),
+        "counterfactual_import_kwh": float(turn.shadow.electricity.import_kwh.sum()),
+        "counterfactual_export_kwh": float(turn.shadow.electricity.export_kwh.sum()),
         "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
         "unserved_kwh": community.fleet.unserved_kwh(community.state),
         "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
@@ -60,17 +61,17 @@ def prosumers(community: Community, kinds: Iterable[str]) -> Columns:
         kinds: Device kinds that have a column of their own, also those that this community lacks.
     """
     turn = community.turn
-    dispatch = turn.dispatch
+    electricity = turn.dispatch.electricity
     return {
         "load_kwh": _by_role(community, "load"),
         "generation_kwh": -_by_role(community, "generation"),
-        "net_kwh": dispatch.net_kwh,
-        "bought_kwh": dispatch.bought_kwh,
-        "sold_kwh": dispatch.sold_kwh,
-        "import_kwh": dispatch.import_kwh,
-        "export_kwh": dispatch.export_kwh,
+        "net_kwh": electricity.net_kwh,
+        "bought_kwh": electricity.bought_kwh,
+        "sold_kwh": electricity.sold_kwh,
+        "import_kwh": electricity.import_kwh,
+        "export_kwh": electricity.export_kwh,
         "stored_kwh": community.fleet.stored_kwh(community.state),
-        "trade_cost_eur": dispatch.trade_cost_eur,
+        "trade_cost_eur": electricity.trade_cost_eur,
         "cost_eur": turn.bill.total_eur,
         "counterfactual_cost_eur": turn.shadow_bill.total_eur,
         **{f"{kind}_kwh": community.by_prosumer(kind) for kind in kinds},
@@ -79,8 +80,8 @@ def prosumers(community: Community, kinds: Iterable[str]) -> Columns:
 
 def trades(community: Community) -> Columns:
     """Every trade of the period."""
-    traded = community.turn.traded
-    return trade_columns(traded.clearing.trades, traded.orders.owner)
+    session = community.turn.gate.electricity
+    return trade_columns(session.clearing.trades, session.orders.owner)
 
 
 def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> Iterator[tuple[str, Columns]]:
@@ -100,36 +101,50 @@ def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> 
 
 
 def _total(community: Community, role: Role) -> float:
-    dispatched = community.turn.dispatch.device_kwh
-    return sum(
-        float(dispatched[kind].sum()) for kind, device in community.fleet.kinds.items() if device.role == role
-    )
+    return float(_by_role(community, role).sum())
 
 
 def _by_role(community: Community, role: Role) -> FloatArray:
-    dispatched = community.turn.dispatch.device_kwh
-    kinds = [kind for kind, device in community.fleet.kinds.items() if device.role == role]
-    return community.fleet.total_by_prosumer({kind: dispatched[kind] for kind in kinds})
+    """Electricity that the devices of a role draw, by prosumer [kWh]. What turns one carrier into another
+    counts as load where it draws, as generation where it gives."""
+    total = np.zeros(community.fleet.prosumers)
+    for kind, energy in community.turn.dispatch.electricity_kwh.items():
+        device = community.fleet.kinds[kind]
+        if device.role == role:
+            total += sum_by(device.prosumer, energy, len(total))
+        elif device.role == "conversion" and role != "storage":
+            part = np.maximum(energy, 0.0) if role == "load" else np.minimum(energy, 0.0)
+            total += sum_by(device.prosumer, part, len(total))
+    return total
 
 
 def _possible_kwh(community: Community) -> float:
-    """What the generators could have produced [kWh]."""
-    ranges = community.turn.ranges
-    return -sum(
-        float(ranges[kind].low_kwh.sum())
-        for kind, device in community.fleet.kinds.items()
-        if device.role == "generation"
-    )
+    """What the generators could have produced [kWh]; of CHPs what they did."""
+    turn, kinds = community.turn, community.fleet.of("electricity")
+    total = 0.0
+    for kind, energy in turn.dispatch.electricity_kwh.items():
+        role = community.fleet.kinds[kind].role
+        if role == "generation" and kind in kinds:
+            total -= float(turn.known.ranges[kind].low_kwh.sum())
+        elif role == "conversion":
+            total -= float(np.minimum(energy, 0.0).sum())
+    return total
 
 
 def _residuals(turn: Turn) -> Columns:
     """What the audits leave, relative: energy of every prosumer, money of all trades."""
-    dispatch = turn.dispatch
-    paired = dispatch.bought_kwh - dispatch.sold_kwh + dispatch.import_kwh - dispatch.export_kwh
-    scale = float(np.abs(dispatch.net_kwh).max(initial=1e-3))
+    position = turn.dispatch.electricity
+    paired = (
+        position.bought_kwh
+        - position.sold_kwh
+        + position.import_kwh
+        - position.export_kwh
+        + position.imbalance_kwh
+    )
+    scale = float(np.abs(position.net_kwh).max(initial=1e-3))
     paid = turn.bill.trade_eur
     return {
-        "energy_residual": float(np.abs(dispatch.net_kwh - paired).max(initial=0.0)) / scale,
+        "energy_residual": float(np.abs(position.net_kwh - paired).max(initial=0.0)) / scale,
         "money_residual": abs(float(paid.sum())) / max(float(np.abs(paid).sum()), 1e-3),
     }
 

@@ -222,8 +222,9 @@ class Recording:
         for number, community in enumerate(self.simulation.communities):
             price = self._indicators.stored_price(number)
             if price is not None:
-                stored = community.fleet.stored_kwh(community.state) - community.counterfactual.stored_kwh()
-                self._money[number].close(stored, price)
+                actual = community.fleet.stored_kwh(community.state)
+                stored = actual - community.counterfactual.stored_kwh()
+                self._money[number].close({"electricity": (stored, price)})
         return combined([table.money() for table in self._money])
 
     def write_totals(self, folder: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cosim.bidding.bidder import Bidder
+from cosim.bidding.electricity import ElectricityBidder as Bidder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

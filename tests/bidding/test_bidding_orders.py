@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosim.bidding.bidder import Bidder
+from cosim.bidding.electricity import ElectricityBidder as Bidder
 from cosim.bidding.fields import action_fields
 from cosim.core.records import BUY, NO_LIMIT, SELL
 from cosim.devices.fleet import Fleet

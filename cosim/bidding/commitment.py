@@ -1,0 +1,122 @@
+"""Which heat sources with a minimum load are on, settled before heat is traded: each prosumer switches on
+what its own need is worth, cheapest first. It plans no energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+
+DUST_KWH = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class HeatDevices:
+    """All devices for heat of a community in one period, kind after kind, shape (d,) each."""
+
+    source: BoolArray
+    """Whether it makes heat of another carrier."""
+    low_kwh: FloatArray
+    base_kwh: FloatArray
+    high_kwh: FloatArray
+    minimum_kwh: FloatArray
+    """Smallest output besides zero."""
+    draw_eur_per_kwh: FloatArray
+    """What drawing more is worth."""
+    give_eur_per_kwh: FloatArray
+    """What giving more costs."""
+
+
+def switched_on(devices: HeatDevices, order: IntArray, start: IntArray) -> BoolArray:
+    """Which devices are on, shape (d,).
+
+    Cheapest first, a source is on if what it would have to give at least is wanted: needed, or worth more
+    than its cost to a store. It is also on, whatever comes of the rest, if without it the need would not be
+    met. Devices without a minimum, and those that cannot stop, are on.
+
+    Args:
+        devices: What they can do.
+        order: Devices ordered by owner, shape (d,).
+        start: Start of every owner's devices in `order`, shape (n + 1,).
+    """
+    on = np.ones(len(devices.source), dtype=bool)
+    _switch(
+        order,
+        start,
+        devices.source,
+        devices.low_kwh,
+        devices.base_kwh,
+        devices.high_kwh,
+        devices.minimum_kwh,
+        devices.draw_eur_per_kwh,
+        devices.give_eur_per_kwh,
+        on,
+    )
+    return on
+
+
+@njit(cache=True)
+def _cheapest(rows, source, give, done):  # type: ignore[no-untyped-def]  # inlined by numba
+    """The cheapest source that was not looked at yet."""
+    best = -1
+    for row in rows:
+        if source[row] and not done[row] and (best < 0 or give[row] < give[best]):
+            best = row
+    return best
+
+
+@njit(cache=True)
+def _others(rows, source, low, base, minimum, done, missing):  # type: ignore[no-untyped-def]  # inlined
+    """What the sources that come later could give, were they on."""
+    total = 0.0
+    for row in rows:
+        if source[row] and not done[row] and (base[row] != 0.0 or minimum[row] <= missing):
+            total -= low[row]
+    return total
+
+
+@njit(cache=True)
+def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+    order: IntArray,
+    start: IntArray,
+    source: BoolArray,
+    low: FloatArray,
+    base: FloatArray,
+    high: FloatArray,
+    minimum: FloatArray,
+    draw: FloatArray,
+    give: FloatArray,
+    on: BoolArray,
+) -> None:
+    """Fill in `on`; arguments: see `HeatDevices` and `switched_on`."""
+    done = np.zeros(len(source), np.bool_)
+    for owner in range(len(start) - 1):
+        rows = order[start[owner] : start[owner + 1]]
+        need, spare = 0.0, 0.0
+        for row in rows:
+            if not source[row]:
+                need += base[row]
+                spare += base[row] - low[row]
+        taken = 0.0
+        while True:
+            k = _cheapest(rows, source, give, done)
+            if k < 0:
+                break
+            done[k] = True
+            worth = need - taken
+            for row in rows:
+                if not source[row] and draw[row] > give[k]:
+                    worth += high[row] - base[row]
+            missing = need - taken
+            if minimum[k] <= 0.0 or base[k] != 0.0 or worth >= minimum[k]:
+                taken += min(-low[k], max(worth, 0.0))
+                continue
+            on[k] = False
+            if missing > DUST_KWH:
+                others = spare + _others(rows, source, low, base, minimum, done, missing)
+                if others < missing - DUST_KWH:
+                    on[k] = True
+                    taken += minimum[k]

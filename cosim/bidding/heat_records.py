@@ -1,0 +1,100 @@
+"""Records of heat bidding: who may trade heat, what it costs in each source, and what is for trade. What is
+bid is decided in `heat`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.bidding.rows import Bids
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.carriers import Carrier
+from cosim.core.dispatch import Position
+from cosim.core.records import Prices
+from cosim.devices.base import Ranges
+
+Inputs = Mapping[str, Mapping[Carrier, FloatArray]]
+"""Device kind -> carrier -> energy drawn per kWh at the main terminal, shape (d,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatLoop:
+    """Pipes between the prosumers who may trade heat."""
+
+    member: BoolArray
+    """Shape (n,)."""
+    loss_factor: float
+    """Share of the heat that is fed in which is lost on the way."""
+    capacity_kwh: float
+    """Most that can be delivered in one period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What heat of each source costs, by device kind, shape (d,) each."""
+
+    other_eur_per_kwh: dict[str, FloatArray]
+    """Without electricity."""
+    electricity: dict[str, FloatArray]
+    """Electricity drawn per kWh of heat; what a CHP gives is negative."""
+    total_eur_per_kwh: dict[str, FloatArray]
+    """At the electricity price that is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatBids:
+    """Heat for trade in one period, and what it is based on."""
+
+    ranges: dict[str, Ranges]
+    """What each kind can do, sources on or off."""
+    costs: Costs
+    draw_eur_per_kwh: dict[str, FloatArray]
+    """What drawing more is worth, by kind, shape (d,)."""
+    give_eur_per_kwh: dict[str, FloatArray]
+    """What giving more costs, by kind, shape (d,)."""
+    alone_kwh: dict[str, FloatArray]
+    """What each kind does without the market, shape (d,)."""
+    missing_kwh: FloatArray
+    """Drawn beyond what is given (negative: given beyond what is drawn) without the market, shape (n,)."""
+    bids: Bids
+    """Rows for the market, in delivered energy."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatPlan:
+    """What the devices for heat do, and how it is paired."""
+
+    device_kwh: dict[str, FloatArray]
+    position: Position
+
+
+def heat_prices(prices: Prices) -> Prices:
+    """The band of heat prices: no bid is above what heating with the utility's electricity costs, no ask below
+    nothing; trade in heat pays no charges."""
+    zero = np.zeros_like(prices.retail_eur_per_kwh)
+    ceiling = np.maximum(prices.retail_eur_per_kwh, 0.0)
+    highest = np.maximum(prices.high_eur_per_kwh, 0.0)
+    return Prices(ceiling, zero, ceiling, zero, zero + 1.0, zero, zero, highest)
+
+
+def costs_of(
+    inputs: Inputs, owners: Mapping[str, IntArray], gas: FloatArray, electricity: FloatArray
+) -> Costs:
+    """What a kWh of heat costs in each source.
+
+    Args:
+        inputs: What they draw per kWh at the heat side (drawn positive, so mostly negative).
+        owners: Kinds of sources -> owner of each device.
+        gas: Price by prosumer [EUR/kWh], shape (n,).
+        electricity: Price that is reckoned with, shape (n,).
+    """
+    other, drawn, total = {}, {}, {}
+    for name, owner in owners.items():
+        taken = inputs.get(name, {})
+        none = np.zeros(len(owner))
+        other[name] = -taken.get("gas", none) * gas[owner]
+        drawn[name] = -taken.get("electricity", none)
+        total[name] = other[name] + drawn[name] * electricity[owner]
+    return Costs(other, drawn, total)

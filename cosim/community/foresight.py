@@ -1,0 +1,48 @@
+"""What a community can know ahead: its devices over forecasts instead of what will be. It carries no state
+but when the forecasts were issued."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.bidding.bidder import Known
+from cosim.core.clock import Period
+from cosim.devices.fleet import Fleet, FleetState
+from cosim.profiles.forecast import Issue
+from cosim.settlement.tariffs import TariffBook
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """The devices of a community as they are foreseen."""
+
+    fleet: Fleet
+    """Over forecasts; the community's own fleet if these are perfect."""
+    issue: Issue | None
+    """When the forecasts were issued; None if they are perfect."""
+    ticks_per_period: int
+    gate_closure: int
+    """Periods between the session and the delivery that it is about."""
+
+    @property
+    def perfect(self) -> bool:
+        """Whether what is foreseen is what will be."""
+        return self.issue is None
+
+    def look(self, index: int) -> None:
+        """Forecasts from now on are those of the beginning of period `index`."""
+        if self.issue is not None:
+            self.issue.tick = index * self.ticks_per_period
+
+
+def known_of(fleet: Fleet, state: FleetState, period: Period, tariffs: TariffBook) -> Known:
+    """What is known of a period by a fleet, foreseen or real, that begins it in `state`."""
+    return Known(
+        fleet.ranges(state, period),
+        fleet.inputs(state, period),
+        tariffs.prices(period.index),
+        # Nobody without a price for gas has a device that burns it (`TariffBook.require_gas`).
+        np.nan_to_num(tariffs.gas_price(period.index)),
+    )
