@@ -93,7 +93,7 @@ def check_money(
     """
     paid = eur.sum(axis=1)
     received = due(tariff, rates, flows, gas)
-    allowed = TOLERANCE * max(float(np.abs(eur).sum()), _LEAST_EUR)
+    allowed = TOLERANCE * max(float(np.nansum(np.abs(eur))), _LEAST_EUR)
     good = np.abs(paid - received) <= allowed  # false for NaN
     if not good.all():
         row = int(np.argmin(good))

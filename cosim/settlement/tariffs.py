@@ -12,7 +12,7 @@ import numpy as np
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.clock import Clock
 from cosim.core.dispatch import Dispatch
-from cosim.core.records import Prices
+from cosim.core.records import Band, Prices
 from cosim.core.registry import nearest
 from cosim.errors import Problem, ScenarioError
 from cosim.settlement.ahead import Ahead, Outlook
@@ -91,6 +91,12 @@ class TariffBook:
             )
             self._state = state
         return self._prices
+
+    def band(self, index: int) -> Band:
+        """Public prices between which trade is worth while in period `index`, those of the default tariff:
+        what a prosumer has chosen stays its own."""
+        state = int(self.rates.state[index])
+        return Band(float(self.rates.feed_in[state, 0]), float(self._by_state[state][2, 0]))
 
     def lowest_retail_ahead(self, index: int) -> FloatArray:
         """Lowest retail price of the 24 hours from period `index` on, shape (n,).

@@ -4,6 +4,7 @@ docs/tariffs.md is computed here and compared with its text."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -59,7 +60,8 @@ def run(tariffs: TariffBook, *periods: tuple[Dispatch, Dispatch, float | None, f
 
 def example() -> Money:
     """The two hours of docs/tariffs.md."""
-    text = re.search(r"```yaml\n(tariffs:.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    _, page = PAGE.read_text(encoding="utf-8").split("## An example")
+    text = re.search(r"```yaml\n(tariffs:.*?)```", page, re.DOTALL)
     assert text is not None
     config = TariffsConfig.model_validate(YAML(typ="safe").load(text[1])["tariffs"])
     tariffs = TariffBook(config, CLOCK, ["default", "default"])
@@ -212,7 +214,8 @@ def test_energy_missing_in_stores_is_valued_beside_the_saving() -> None:
     assert summary["notes"][-1] == "losses are unknown in 1 of 1 periods and left out there"
     assert summary["notes"][0] == (
         "at the end the stores hold 1.5 kWh less electricity than with the utility alone, "
-        "worth 0.27 EUR less: so much of the saving of 0.5474 EUR came out of them, which `gain` does not take off"
+        "worth 0.27 EUR less: so much of the saving of 0.5474 EUR came out of them, "
+        "which `gain` does not take off"
     )
 
 
@@ -248,6 +251,80 @@ def test_stored_energy_of_several_communities_has_their_own_prices() -> None:
     }
     assert both.worse_off()[0].tolist() == [3]
     assert combined([stored([1.0, 0.0], 0.1), example()]).summary()["stored"] is None
+
+
+def test_stored_energy_is_told_by_carrier_and_valued_for_each_prosumer() -> None:
+    table = MoneyTable(2)
+    bill = book().bill(0, utility_only(np.ones(2)))
+    table.add(bill, bill, 0.1, 0.1)
+    table.close(
+        {
+            "electricity": (np.array([1.0, -3.0]), 0.2),
+            "heat": (np.array([0.0, 5.0]), np.array([0.10, 0.06])),
+        }
+    )
+    money = table.money()
+    assert money.stored is not None
+    np.testing.assert_allclose(money.stored.eur, [0.2, -0.6 + 0.3])
+    assert money.summary()["stored"] == {
+        "difference_kwh": {"electricity": -2.0, "heat": 5.0},
+        "worth_eur": pytest.approx(-0.1),
+    }
+    assert money.notes()[0].startswith(
+        "at the end the stores hold 2 kWh less electricity and 5 kWh more heat than with the utility alone, "
+        "worth 0.1 EUR less: "
+    )
+    assert money.worse_off()[0].tolist() == [1]
+    # A community without heat beside one with it.
+    both = combined([stored([1.0, 0.0], 0.1), money])
+    assert both.stored is not None
+    assert both.stored.kwh["heat"].tolist() == [0, 0, 0, 5]
+    assert both.stored.difference_kwh == {"electricity": -1.0, "heat": 5.0}
+
+
+def test_gas_saved_is_a_gain_and_carbon_not_paid_a_transfer() -> None:
+    """A heat pump takes the place of a boiler: 3 kWh of electricity instead of 10 kWh of gas."""
+    config = TariffsConfig.model_validate(
+        {
+            "default": {"retail": {"energy": 0.10, "vat": 0.19}, "feed_in": 0.06, "gas": 0.09},
+            "wholesale": 0.07,
+            "carbon": {"price": 55, "gas_kg_per_kwh": 0.2, "electricity_kg_per_kwh": 0.4},
+        }
+    )
+    tariffs = TariffBook(config, CLOCK, ["default"])
+    pump = utility_only(np.array([3.0]))
+    boiler = replace(utility_only(np.zeros(1)), gas_kwh=np.array([10.0]))
+    money = run(tariffs, (pump, boiler, 0.0, 0.0))
+    assert money.saving_eur == pytest.approx(10 * (0.09 + 0.011) - 3 * 0.119)
+    assert money.gain_eur == pytest.approx({"energy": -3 * 0.07, "gas": 0.90, "losses": 0.0})
+    assert money.transfer_eur == pytest.approx(
+        {"retailer": -3 * 0.03, "network operator": 0.0, "state": 10 * 0.011 - 3 * 0.019}
+    )
+    summary = money.summary()
+    assert summary["carbon_kg"] == pytest.approx({"gas": 0.0, "grid": 1.2})
+    assert summary["utility_only_carbon_kg"] == pytest.approx({"gas": 2.0, "grid": 0.0})
+
+
+def test_imbalance_is_between_prosumers_and_retailer() -> None:
+    """Drawn beyond the contract: the retailer procures it as it does an import, and keeps the difference."""
+    config = TariffsConfig.model_validate(
+        {
+            "default": {"retail": 0.30, "feed_in": 0.06, "imbalance": {"short": 0.50, "long": 0.01}},
+            "wholesale": 0.07,
+        }
+    )
+    tariffs = TariffBook(config, CLOCK, ["default"] * 2)
+    planned = dispatch([2.0, -3.0], [0.0, 0.0], [0.0, 0.0], 0.0)
+    power = planned.electricity
+    surprise = np.array([1.0, 0.5])
+    deviating = replace(
+        planned,
+        electricity=replace(power, net_kwh=power.net_kwh + surprise, imbalance_kwh=surprise),
+    )
+    money = run(tariffs, (deviating, planned, 0.0, 0.0))
+    assert money.saving_eur == pytest.approx(-1.5 * 0.50)
+    assert money.gain_eur["energy"] == pytest.approx(-1.5 * 0.07)
+    assert money.transfer_eur["retailer"] == pytest.approx(-1.5 * 0.43)
 
 
 def test_rows_concern_payer_and_receiver_alone() -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from cosim.settlement.config import Charge, Retail, TariffsConfig, Vat
+from cosim.settlement.config import Carbon, Charge, Imbalance, Retail, TariffsConfig, Vat
 from cosim.settlement.price_forms import DAY_MINUTES, WEEK_MINUTES, TimeOfUse, Window
 
 EVENING = {"from": "17:00", "to": "21:00", "price": 0.18}
@@ -36,7 +36,10 @@ def test_every_form_survives_a_round_trip() -> None:
                 "vat": {"share": 0.19, "p2p": False},
             },
             "feed_in": -0.01,
+            "imbalance": {"short": {"windows": [EVENING], "default": 0.2}},
+            "gas": {"file": "gas.csv"},
         },
+        "carbon": {"price": 55},
     }
     config = TariffsConfig.model_validate(written)
     for mode in ("python", "json"):
@@ -111,6 +114,12 @@ def test_gap_without_default_names_the_time() -> None:
         ({"retail": {"windows": [{**EVENING, "to": "24:15"}], "default": 0}}, "'24:15' is not a time of day"),
         ({"retail": {"windows": [{**EVENING, "days": "weekday"}], "default": 0}}, "did you mean 'weekdays'?"),
         ({"retail": {"windows": [{**EVENING, "days": []}], "default": 0}}, "no day is named"),
+        ({"imbalance": {"short": 40}}, "prices are in EUR/kWh, not in cents"),
+        ({"imbalance": 0.2}, "valid dictionary"),
+        ({"imbalance": {"shrot": 0.2}}, "Extra inputs are not permitted"),
+        ({"imbalance": {"long": {"prize": 1}}}, "a price is a number"),
+        ({"gas": True}, "true is not a number"),
+        ({"gas": {"windows": []}}, "there is no window"),
         ({"feed_in": {"file": "a.csv", "zone": "Europe/Berln"}}, "did you mean 'Europe/Berlin'?"),
     ],
 )
@@ -121,6 +130,20 @@ def test_mistake_is_told(tariff: dict[str, Any], expected: str) -> None:
 def test_misspelt_key_beside_tariffs_is_told() -> None:
     with pytest.raises(ValidationError, match="beside tariffs, only `wholesale` and `carbon` stand here"):
         TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.08}, "wholsale": 0.05})
+
+
+@pytest.mark.parametrize(
+    ("carbon", "expected"),
+    [
+        ({"price": -1}, "greater than or equal to 0"),
+        ({"price": True}, "true is not a number"),
+        ({"gas_kg_per_kwh": 201}, "less than or equal to 2"),
+        ({"prize": 55}, "Extra inputs are not permitted"),
+    ],
+)
+def test_mistake_in_carbon_is_told(carbon: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        TariffsConfig.model_validate({"default": {"retail": 0.3, "feed_in": 0.08}, "carbon": carbon})
 
 
 def test_default_is_required() -> None:
@@ -143,3 +166,13 @@ def test_forms_in_the_documentation_are_read() -> None:
         price = YAML(typ="safe").load(form)
         config = TariffsConfig.model_validate({"default": {"retail": price, "feed_in": price}})
         assert config.default.feed_in == config.default.components().energy
+
+
+def test_examples_in_the_documentation_are_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tariffs.md").read_text(encoding="utf-8")
+    blocks = [YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    whole = [TariffsConfig.model_validate(block["tariffs"]) for block in blocks if "tariffs" in block]
+    assert [config.default.gas for config in whole] == [0.11, None]
+    assert whole[0].carbon.model_dump() == {**Carbon().model_dump(), "price": 55}
+    (imbalance,) = (block["imbalance"] for block in blocks if "imbalance" in block)
+    assert Imbalance.model_validate(imbalance) == Imbalance(short=0.25, long=0.02)
