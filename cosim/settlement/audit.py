@@ -66,12 +66,12 @@ def check_energy(carrier: Carrier, flows: FloatArray, index: int, clock: Clock) 
 
 
 def check_gas(gas: FloatArray, index: int, clock: Clock) -> None:
-    """Nobody gives gas back.
+    """Nobody gives gas back, but for rounding of nothing.
 
     Raises:
         AuditError: with the period, the prosumer and its gas.
     """
-    good = (gas >= 0.0) & np.isfinite(gas)
+    good = (gas >= -TOLERANCE * LEAST_KWH) & np.isfinite(gas)
     if not good.all():
         row = int(np.argmin(good))
         raise AuditError(f"{_period(clock, index)}: gas of prosumer {row} is {gas[row]:.12g} kWh")
