@@ -21,6 +21,7 @@ REGISTRY = Registry(
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
+        "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
     },
 )
 

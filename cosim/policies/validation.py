@@ -54,6 +54,8 @@ def checked_act(policy: Policy, inputs: PolicyInputs, explore: bool, label: str,
     """
     try:
         action = policy.act(inputs, explore)
+    except PolicyError as error:
+        raise PolicyError(f"period {step}: {label}: {error}") from error
     except CosimError:
         raise
     except Exception as error:

@@ -16,11 +16,15 @@ import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.errors import PolicyError
-from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Spec
+from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Spec
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
 """Lowest feed-in and highest retail price of the run [EUR/kWh], an observation or a parameter: `.value`
 actions are mapped to `value_low x discharge efficiency` to `value_high / charge efficiency`."""
+EXPECTED_PRICE = "expected_price"
+"""Action on the price of electricity that heat sources reckon with: -1 feed-in, +1 retail."""
+HEAT_KINDS = ("heat_store", "building")
+"""Kinds that hold heat."""
 EDGE_EUR_PER_KWH = 1e-4
 """What should happen has to be worth a little more than its alternative, or the tie is anybody's: more than
 the rounding of a float32 network, less than a price that anybody tells apart. Added, not multiplied: prices
@@ -88,7 +92,8 @@ def baseline_action(
 ) -> FloatArray:
     """The self-consumption rule.
 
-    Margins are -1: what is left is traded at the own limit price. In bidding mode "reservation" a battery's
+    Margins are -1: what is left is traded at the own limit price. Heat sources are told by set-points that the
+    community works out (`cosim.community.rule`), for they need each other's capacities; here they get 0. In bidding mode "reservation" a battery's
     energy is worth midway between what storing gives up and what using it saves; an EV's energy is worth what
     it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV charges from own
     surplus, and what it needs when the utility is cheapest; then the battery charges from the surplus that is
@@ -109,13 +114,17 @@ def baseline_action(
     """
     read = Reader(spec, observation, parameters or {})
     action = np.zeros((len(observation), len(spec.action)))
-    for margin in (BID_MARGIN, ASK_MARGIN):
+    for margin in (BID_MARGIN, ASK_MARGIN, HEAT_BID_MARGIN, HEAT_ASK_MARGIN):
         if spec.acts(margin):
             action[:, spec.action_index(margin)] = -1.0
     net_kwh = read.observed("net_forecast_kwh")
     paid = read.observed("retail_price") < 0.0
+    if spec.acts(EXPECTED_PRICE):
+        action[:, spec.action_index(EXPECTED_PRICE)] = 2.0 * expected_share(read) - 1.0
     evs_first = sorted(device_actions(spec), key=lambda entry: entry[2] != "ev")
     for name, device, kind in evs_first:
+        if kind in HEAT_KINDS and name.endswith(".value"):
+            action[:, spec.action_index(name)] = heat_value_action(read, device)
         if kind not in RULES:
             continue
         value_rule, energy_rule = RULES[kind]
@@ -190,6 +199,54 @@ def ev_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
     return np.minimum(np.maximum(-net_kwh, least), high)
 
 
+def deferrable_value(read: Reader, device: str) -> FloatArray:
+    """Value of running a load that can wait: it runs when the utility is cheapest (at once, with a flat
+    tariff), and earlier if what would be fed in does for it [EUR/kWh], shape (n,)."""
+    del device
+    return read.cheapest_ahead() + EDGE_EUR_PER_KWH
+
+
+def deferrable_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
+    """Run when the utility is cheapest, or own surplus does for it [kWh], shape (n,)."""
+    _, base, high = _range_kwh(read, device)
+    now = read.observed("retail_price") <= read.cheapest_ahead() + EDGE_EUR_PER_KWH
+    return np.where(now | (-net_kwh >= high), high, base)
+
+
+def expected_share(read: Reader) -> FloatArray:
+    """Where the price of electricity lies that heat sources reckon with, from feed-in (0) to retail (1).
+
+    What is drawn from own surplus costs what would be paid for feeding it in, the rest retail; what a CHP
+    gives saves retail as far as there is a deficit. Each at full power, since the price is one, shape (n,).
+    """
+    draw = np.zeros(len(read.observation))
+    for device in ("heat_pump", "electric_heater"):
+        cop = read.observed(f"{device}.cop")
+        draw += read.observed(f"{device}.max_heat_kwh") / np.where(cop > 0.0, cop, 1.0)
+    heat = read.observed("chp.max_heat_kwh")
+    ratio = read.efficiency("chp.electrical_efficiency") / read.efficiency("chp.thermal_efficiency")
+    give = heat * ratio
+    net = read.observed("net_forecast_kwh")
+    surplus = np.divide(-net, draw, out=np.ones_like(net), where=draw > 0.0)
+    deficit = np.divide(net, give, out=np.ones_like(net), where=give > 0.0)
+    share: FloatArray = np.where(net < 0.0, 1.0 - np.clip(surplus, 0.0, 1.0), np.clip(deficit, 0.0, 1.0))
+    return share
+
+
+def heat_value_action(read: Reader, device: str) -> FloatArray:
+    """The action that values heat in a store or a building midway between what own heat costs if electricity
+    is surplus and if it is bought, shape (n,): so it is filled from surplus and used otherwise.
+
+    -1 is no value at all, +1 what makes it draw even at the highest retail price.
+    """
+    charge, discharge = (read.efficiency(f"{device}.{side}_efficiency") for side in ("charge", "discharge"))
+    low, high = read.observed("heat_cost_low"), read.observed("heat_cost_high")
+    value = np.minimum(0.5 * (low / charge + high * discharge), high * discharge - EDGE_EUR_PER_KWH)
+    most = np.maximum(read.price_band()[1], 0.0) / charge
+    share = np.divide(value, most, out=np.zeros_like(value), where=most > 0.0)
+    return np.clip(2.0 * share - 1.0, -1.0, 1.0)
+
+
 def _needs(read: Reader, device: str) -> BoolArray:
     """Whether energy is missing for departure, shape (n,)."""
     return read.observed(f"{device}.need_kwh") > DUST_KWH
@@ -239,6 +296,8 @@ ValueRule = Callable[[Reader, str], FloatArray]
 EnergyRule = Callable[[Reader, str, FloatArray], FloatArray]
 RULES: dict[str, tuple[ValueRule, EnergyRule]] = {
     "battery": (battery_value, battery_kwh),
+    "hydrogen": (battery_value, battery_kwh),
     "ev": (ev_value, ev_kwh),
+    "deferrable": (deferrable_value, deferrable_kwh),
 }
 """Kind -> its value of stored energy; its energy, given the rest of the household's net energy."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from cosim.core.arrays import FloatArray
 from cosim.core.config import Config, setting
-from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Policy, PolicyInputs
+from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Policy, PolicyInputs
 from cosim.policies.rules.baseline import device_actions
 
 
@@ -33,7 +33,7 @@ class ZeroIntelligence(Policy):
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """Shape (n, A)."""
-        names = [BID_MARGIN, ASK_MARGIN]
+        names = [BID_MARGIN, ASK_MARGIN, HEAT_BID_MARGIN, HEAT_ASK_MARGIN]
         if self.config.devices == "random":
             names += [name for name, _, _ in device_actions(self.spec)]
         action = inputs.rule_action.copy()
