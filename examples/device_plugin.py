@@ -1,72 +1,79 @@
-"""A device of your own: an electric water heater with a tank, which may heat ahead of need.
+"""A device of your own: solar collectors that heat water, with a pump that takes electricity.
 
 Name it in a scenario among a group's devices (with this folder on PYTHONPATH), or announce it from your
-package's pyproject.toml and use its name:
+package's pyproject.toml and use its name. It needs a scenario with `weather`, and sells heat where there is a
+heat loop:
 
     devices:
-      device_plugin:WaterHeater: {share: 0.4, tank_kwh: {uniform: [6, 12]}}
+      device_plugin:SolarThermal: {share: 0.4, area_m2: {uniform: [4, 12]}}
 
     [project.entry-points."cosim.devices"]
-    water-heater = "my_package.devices:WaterHeater"
+    solar-thermal = "my_package.devices:SolarThermal"
 
-With e the heat stored, x the energy drawn and u the hot water used in a period: e' = e + x - u. What is used
-is drawn at once where the tank is empty; what it lacks even so is counted as unserved.
+Heat of a flat-plate collector (ISO 9806), with irradiance G [W/m2] and its water K kelvin above the air:
+P = area max(0, eta_0 G - a_1 K - a_2 K^2). The roof is taken as flat, and no heat is stored in the circuit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from cosim.core.arrays import FloatArray
+from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
-from cosim.core.draw import NonNegative
+from cosim.core.draw import NonNegative, Real, Share
 from cosim.core.records import Field
 from cosim.devices.base import Device, Ranges, Role, State
 
 
-class WaterHeaterConfig(Config):
-    """A tank with a heating rod."""
+class SolarThermalConfig(Config):
+    """Flat-plate collectors."""
 
-    tank_kwh: NonNegative = setting(8.0, unit="kWh", about="Heat between cold and hot.")
-    power_kw: NonNegative = setting(2.0, unit="kW", about="Power of the rod.")
-    daily_kwh: NonNegative = setting(6.0, unit="kWh", about="Heat used in a day, from 6 to 22 o'clock.")
+    area_m2: NonNegative = setting(6.0, unit="m2", about="Aperture of the collectors.")
+    peak_efficiency: Share = setting(0.78, unit="1", about="Efficiency without heat losses, eta_0.")
+    loss_w_per_m2_k: NonNegative = setting(3.5, unit="W/(m2 K)", about="Linear heat loss, a_1.")
+    loss_w_per_m2_k2: NonNegative = setting(0.015, unit="W/(m2 K2)", about="Quadratic heat loss, a_2.")
+    water_c: Real = setting(50.0, unit="degC", about="Mean temperature of the water inside.")
+    pump_share: Share = setting(0.02, unit="1", about="Electricity of the pump per heat gained.")
 
 
-class WaterHeater(Device):
-    """Tanks; state: `heat_kwh`, and `unserved_kwh` (hot water that was not there)."""
+class SolarThermal(Device):
+    """Collectors; no state, so `initial_state` and `commit` stay as they are."""
 
-    kind: ClassVar[str] = "water-heater"
-    summary: ClassVar[str] = "electric water heater that may heat ahead of need"
-    role: ClassVar[Role] = "load"
-    Config: ClassVar[type[Config]] = WaterHeaterConfig
-    flexible: ClassVar[bool] = True  # so policies get an action `water-heater.value` (or `.setpoint`)
-    observations: ClassVar[tuple[Field, ...]] = (Field("heat", "1", 0.0, 1.0, "Heat, share of the tank."),)
-
-    def initial_state(self) -> State:
-        """Tanks start half full."""
-        return {"heat_kwh": 0.5 * self.columns["tank_kwh"], "unserved_kwh": np.zeros(len(self))}
+    kind: ClassVar[str] = "solar-thermal"
+    summary: ClassVar[str] = "solar collectors for heat"
+    Config: ClassVar[type[Config]] = SolarThermalConfig
+    role: ClassVar[Role] = "conversion"  # makes one carrier from others: its costs decide, or an action
+    carrier: ClassVar[Carrier] = "heat"  # of the main terminal, where heat that is given is negative
+    takes: ClassVar[tuple[Carrier, ...]] = ("electricity",)
+    needs_weather: ClassVar[bool] = True
+    flexible: ClassVar[bool] = True  # may gain less than it could
+    observations: ClassVar[tuple[Field, ...]] = (Field("kwh", "kWh", 0.0, float("inf"), "Heat to be had."),)
 
     def ranges(self, state: State, period: Period) -> Ranges:
-        """At least what the tank lacks for the use of this period, at most what it still holds besides."""
-        most = self.columns["power_kw"] * period.hours
-        least = np.clip(self._used_kwh(period) - state["heat_kwh"], 0.0, most)
-        room = self.columns["tank_kwh"] - state["heat_kwh"] + self._used_kwh(period)
-        return Ranges(least, least, np.maximum(np.minimum(most, room), least))
+        """From all that the sun gives (low) to nothing (high); nothing if nobody asks (base)."""
+        idle = np.zeros(len(self))
+        return Ranges(-self._possible_kwh(period), idle, idle)
 
-    def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
-        """The balance above."""
-        heat = state["heat_kwh"] + energy_kwh - self._used_kwh(period)
-        return {
-            "heat_kwh": np.clip(heat, 0.0, self.columns["tank_kwh"]),
-            "unserved_kwh": state["unserved_kwh"] + np.maximum(-heat, 0.0),
-        }
+    def inputs(self, state: State, period: Period) -> Mapping[Carrier, FloatArray]:
+        """Drawn per kWh drawn at the main terminal: heat that is given is negative, so this is, too."""
+        return {"electricity": -self.columns["pump_share"]}
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
-        """Share of the tank that is hot, shape (d, 1)."""
-        return (state["heat_kwh"] / np.maximum(self.columns["tank_kwh"], 1e-9))[:, None]
+        """Heat that is possible, shape (d, 1)."""
+        return -ranges.low_kwh[:, None]
 
-    def _used_kwh(self, period: Period) -> FloatArray:
-        return self.columns["daily_kwh"] / 16.0 * period.hours * (6.0 <= period.hour_of_day < 22.0)
+    def _possible_kwh(self, period: Period) -> FloatArray:
+        """Mean over the ticks of the period, times its length, shape (d,)."""
+        c, weather, ticks = self.columns, self.site.weather, self.site.ticks_per_period
+        assert weather is not None, "needs_weather sees to it"
+        span = (period.index * ticks, (period.index + 1) * ticks)
+        sun = weather.values("ghi_w_per_m2", *span)[:, None]
+        warmer = np.maximum(c["water_c"] - weather.values("temperature_c", *span)[:, None], 0.0)
+        lost = (c["loss_w_per_m2_k"] + c["loss_w_per_m2_k2"] * warmer) * warmer
+        gain: FloatArray = np.maximum(c["peak_efficiency"] * sun - lost, 0.0).mean(axis=0)
+        return c["area_m2"] * gain / 1000.0 * period.hours

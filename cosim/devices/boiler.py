@@ -34,6 +34,7 @@ class Boiler(HeatSource):
     kind: ClassVar[str] = "boiler"
     summary: ClassVar[str] = "gas boiler with a fixed efficiency"
     Config: ClassVar[type[Config]] = BoilerConfig
+    takes: ClassVar[tuple[Carrier, ...]] = ("gas",)
 
     def capacity_kwh(self, first: int, count: int) -> FloatArray:
         """Power times time."""

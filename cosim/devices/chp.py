@@ -71,6 +71,7 @@ class Chp(HeatSource):
     kind: ClassVar[str] = "chp"
     summary: ClassVar[str] = "combined heat and power from gas, minimum load, ramps"
     Config: ClassVar[type[Config]] = ChpConfig
+    takes: ClassVar[tuple[Carrier, ...]] = ("gas", "electricity")
     observations: ClassVar[tuple[Field, ...]] = (
         MAX_HEAT,
         Field("must_kwh", "kWh", 0.0, float("inf"), "Heat that it has to give: it cannot stop faster."),

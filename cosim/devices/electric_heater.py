@@ -28,6 +28,7 @@ class ElectricHeater(HeatSource):
     kind: ClassVar[str] = "electric_heater"
     summary: ClassVar[str] = "electric resistance heater"
     Config: ClassVar[type[Config]] = ElectricHeaterConfig
+    takes: ClassVar[tuple[Carrier, ...]] = ("electricity",)
 
     def capacity_kwh(self, first: int, count: int) -> FloatArray:
         """Electrical power times time and efficiency."""

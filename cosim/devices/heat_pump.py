@@ -86,6 +86,7 @@ class HeatPump(HeatSource):
     kind: ClassVar[str] = "heat_pump"
     summary: ClassVar[str] = "heat pump, COP from source and flow temperature, minimum load"
     Config: ClassVar[type[Config]] = HeatPumpConfig
+    takes: ClassVar[tuple[Carrier, ...]] = ("electricity",)
     needs_weather: ClassVar[bool] = True
     observations: ClassVar[tuple[Field, ...]] = (
         MAX_HEAT,
@@ -107,7 +108,8 @@ class HeatPump(HeatSource):
         c = self.columns
         cold = np.maximum(_RATED_AIR_C - ambient_c(self.site, self.kind, first, count), 0.0).mean(axis=1)
         lost = np.where(self._ground, 0.0, c["capacity_loss_per_k"]) * cold[:, None]
-        return c["max_heat_kw"] * np.maximum(1.0 - lost, 0.0) * self.site.clock.hours
+        left: FloatArray = np.maximum(1.0 - lost, 0.0)
+        return c["max_heat_kw"] * left * self.site.clock.hours
 
     def cop(self, first: int, count: int) -> FloatArray:
         """Heat per electricity in the periods from `first` on, shape (count, d)."""

@@ -194,6 +194,14 @@ def test_a_source_without_power_does_nothing(kit: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SETTINGS))
+def test_it_takes_what_it_says(kit: Any, kind: str) -> None:
+    device = source(kit, kind, {})
+    inputs = device.inputs(device.initial_state(), kit.clock().period(0))
+    assert tuple(inputs) == device.takes
+    assert device.role == "conversion" and device.carrier == "heat" and device.flexible
+
+
+@pytest.mark.parametrize("kind", sorted(SETTINGS))
 def test_observations_are_as_announced(kit: Any, kind: str) -> None:
     device = source(kit, kind, {})
     state, period = device.initial_state(), kit.clock().period(0)
