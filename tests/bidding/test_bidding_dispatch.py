@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cosim.bidding.electricity import ElectricityBidder as Bidder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.core.records import Band, Clearing, Dispatch, PublicInformation, Trades
+from cosim.bidding.electricity import ElectricityBidder as Bidder
+from cosim.bidding.electricity import ElectricityPlan
+from cosim.core.records import Band, Clearing, PublicInformation, Trades
 from cosim.devices.fleet import Fleet
 from cosim.market.audit import check
 from cosim.market.registry import create
@@ -60,17 +61,20 @@ def auction(bidder: Bidder, bids: Any, quotes: Any, prices: Any, rng: Any, tradi
     return orders, chosen, clearing, bidder.dispatch(bids, prices, clearing, chosen)
 
 
-def assert_balanced(fleet: Fleet, dispatch: Dispatch) -> None:
-    paired = dispatch.bought_kwh - dispatch.sold_kwh + dispatch.import_kwh - dispatch.export_kwh
-    assert dispatch.net_kwh == pytest.approx(paired, abs=1e-9)
-    assert dispatch.net_kwh == pytest.approx(fleet.total_by_prosumer(dispatch.device_kwh), abs=1e-12)
-    for column in (dispatch.bought_kwh, dispatch.sold_kwh, dispatch.import_kwh, dispatch.export_kwh):
+def assert_balanced(fleet: Fleet, plan: ElectricityPlan) -> None:
+    found = plan.position
+    paired = found.bought_kwh - found.sold_kwh + found.import_kwh - found.export_kwh
+    assert found.net_kwh == pytest.approx(paired, abs=1e-9)
+    assert found.net_kwh == pytest.approx(fleet.total_by_prosumer(plan.device_kwh), abs=1e-12)
+    for column in (found.bought_kwh, found.sold_kwh, found.import_kwh, found.export_kwh):
         assert (column >= 0.0).all()
-    assert dispatch.bought_kwh.sum() == pytest.approx(dispatch.sold_kwh.sum(), abs=1e-9)
-    assert dispatch.trade_cost_eur.sum() == pytest.approx(0.0, abs=1e-9)
+    for column in (plan.thermal_kwh, found.lost_kwh, found.imbalance_kwh):
+        assert not column.any()
+    assert found.bought_kwh.sum() == pytest.approx(found.sold_kwh.sum(), abs=1e-9)
+    assert found.trade_cost_eur.sum() == pytest.approx(0.0, abs=1e-9)
 
 
-def assert_within(spans: Any, dispatch: Dispatch) -> None:
+def assert_within(spans: Any, dispatch: ElectricityPlan) -> None:
     for kind, span in spans.items():
         energy = dispatch.device_kwh[kind]
         assert (span.low_kwh - 1e-9 <= energy).all() and (energy <= span.high_kwh + 1e-9).all(), kind
@@ -119,11 +123,12 @@ def test_energy_and_money_balance_and_devices_stay_within_what_they_can(
         np.add.at(used, orders.limit[linked], filled * orders.weight[linked])
         assert (used <= 1.0 + 1e-9).all(), "shared limits"
         # No trade is worse than the utility: a purchase with its charges, a sale without.
-        charges_eur = prices.trade_adder_eur_per_kwh * dispatch.bought_kwh
-        cost = prices.trade_factor * dispatch.trade_paid_eur + charges_eur
-        assert (cost <= prices.retail_eur_per_kwh * dispatch.bought_kwh + 1e-9).all()
-        earned = dispatch.trade_paid_eur - dispatch.trade_cost_eur
-        assert (earned >= prices.feed_in_eur_per_kwh * dispatch.sold_kwh - 1e-9).all()
+        done = dispatch.position
+        charges_eur = prices.trade_adder_eur_per_kwh * done.bought_kwh
+        cost = prices.trade_factor * done.trade_paid_eur + charges_eur
+        assert (cost <= prices.retail_eur_per_kwh * done.bought_kwh + 1e-9).all()
+        earned = done.trade_paid_eur - done.trade_cost_eur
+        assert (earned >= prices.feed_in_eur_per_kwh * done.sold_kwh - 1e-9).all()
         state = fleet.commit(state, period, dispatch.device_kwh)
 
 
@@ -137,13 +142,14 @@ def test_without_a_market_everything_settles_with_the_utility(kit: Any, mode: An
     alone = bidder.dispatch(bids, prices)
     assert_balanced(fleet, alone)
     assert_within(spans, alone)
-    assert not alone.bought_kwh.any() and not alone.sold_kwh.any() and not alone.trade_cost_eur.any()
+    done = alone.position
+    assert not done.bought_kwh.any() and not done.sold_kwh.any() and not done.trade_cost_eur.any()
     *_, nobody = auction(
         bidder, bids, bids.limit_price_eur_per_kwh, prices, np.random.default_rng(1), np.zeros(N, dtype=bool)
     )
     for kind, energy in alone.device_kwh.items():
         assert (nobody.device_kwh[kind] == energy).all()
-    assert (nobody.import_kwh == alone.import_kwh).all()
+    assert (nobody.position.import_kwh == done.import_kwh).all()
 
 
 @pytest.mark.parametrize("mode", ["reservation", "setpoint"])
@@ -164,12 +170,12 @@ def test_pv_is_curtailed_where_feeding_in_costs_money(kit: Any, mode: Any) -> No
     bids = bidder.bids(spans, -np.ones((2, len(bidder.fields))), prices)
     alone = bidder.dispatch(bids, prices)
     assert alone.device_kwh["pv"] == pytest.approx([-1.0, -6.0])
-    assert alone.export_kwh == pytest.approx([0.0, 5.0]) and not alone.import_kwh.any()
+    assert alone.position.export_kwh == pytest.approx([0.0, 5.0]) and not alone.position.import_kwh.any()
     # At a price of zero or more nothing is curtailed.
     for feed_in in (0.0, 0.05):
         prices = kit.prices(2, feed_in=feed_in)
         bids = bidder.bids(spans, -np.ones((2, len(bidder.fields))), prices)
-        assert bidder.dispatch(bids, prices).export_kwh == pytest.approx([5.0, 5.0])
+        assert bidder.dispatch(bids, prices).position.export_kwh == pytest.approx([5.0, 5.0])
 
 
 def test_who_can_curtail_takes_what_a_neighbour_pays_to_be_rid_of(kit: Any) -> None:
@@ -191,9 +197,10 @@ def test_who_can_curtail_takes_what_a_neighbour_pays_to_be_rid_of(kit: Any) -> N
     session.advance()
     dispatch = bidder.dispatch(bids, prices, session.close(), chosen)
     assert dispatch.device_kwh["pv"] == pytest.approx([-1.0, -1.0])
-    assert dispatch.bought_kwh == pytest.approx([1.0, 0.0])
-    assert dispatch.trade_cost_eur == pytest.approx([-0.025, 0.025], abs=1e-8)
-    assert not dispatch.import_kwh.any() and not dispatch.export_kwh.any()
+    done = dispatch.position
+    assert done.bought_kwh == pytest.approx([1.0, 0.0])
+    assert done.trade_cost_eur == pytest.approx([-0.025, 0.025], abs=1e-8)
+    assert not done.import_kwh.any() and not done.export_kwh.any()
 
 
 @given(mode=MODES, seed=st.integers(0, 2**32 - 1))
@@ -216,7 +223,8 @@ def test_a_prosumer_alone_makes_no_trade(kit: Any, mode: Any, seed: int) -> None
     assert len(clearing.trades) == 0 and clearing.public.trades == 0
     assert not clearing.paid_eur.any() and not clearing.traded_kwh.any()
     assert clearing.public.volume_traded == 0.0
-    assert dispatch.trade_cost_eur == 0.0 and dispatch.bought_kwh == 0.0 and dispatch.sold_kwh == 0.0
+    done = dispatch.position
+    assert done.trade_cost_eur == 0.0 and done.bought_kwh == 0.0 and done.sold_kwh == 0.0
     assert_balanced(fleet, dispatch)
 
 
@@ -225,7 +233,7 @@ def with_fills(
     batteries: list[dict[str, float]],
     sun: float,
     fills: dict[tuple[str, str, int], tuple[float, float]],
-) -> Dispatch:
+) -> ElectricityPlan:
     """One prosumer with surplus and batteries, and fills as a market may have given them.
 
     Args:
@@ -271,10 +279,11 @@ LOSSLESS = {"capacity_kwh": 10.0, "charge_efficiency": 1.0, "discharge_efficienc
 def test_what_a_device_sold_it_cannot_use_again(kit: Any) -> None:
     """Of 5 kWh that it could give it sold 2 (40 %): 3 of the 5 that it could draw are left for surplus."""
     dispatch = with_fills(kit, [LOSSLESS], 10.0, {("battery", "down", 0): (2.0, 0.0)})
-    assert dispatch.sold_kwh == pytest.approx([2.0])
+    done = dispatch.position
+    assert done.sold_kwh == pytest.approx([2.0])
     assert dispatch.device_kwh["battery"] == pytest.approx([3.0 - 2.0])
-    assert dispatch.export_kwh == pytest.approx([7.0])
-    assert dispatch.trade_cost_eur == pytest.approx([-0.4]) and dispatch.trade_paid_eur == 0.0
+    assert done.export_kwh == pytest.approx([7.0])
+    assert done.trade_cost_eur == pytest.approx([-0.4]) and done.trade_paid_eur == 0.0
 
 
 def test_internal_transfers_of_the_market_stand(kit: Any) -> None:
@@ -284,6 +293,7 @@ def test_internal_transfers_of_the_market_stand(kit: Any) -> None:
     lossy = LOSSLESS | {"charge_efficiency": 0.7, "discharge_efficiency": 0.7}  # too much to pass energy on
     dispatch = with_fills(kit, [lossy, lossy], 2.0, fills)
     assert dispatch.device_kwh["battery"] == pytest.approx([1.0, 1.0])
-    assert dispatch.net_kwh == pytest.approx([0.0], abs=1e-12) and dispatch.bought_kwh == 0.0
+    done = dispatch.position
+    assert done.net_kwh == pytest.approx([0.0], abs=1e-12) and done.bought_kwh == 0.0
     alone = with_fills(kit, [lossy, lossy], 2.0, {})
     assert alone.device_kwh["battery"] == pytest.approx([0.0, 2.0])

@@ -109,11 +109,11 @@ def test_a_policy_gets_its_own_rows_and_fields(five: Build) -> None:
     assert not any(field.name.startswith(("pv.", "battery.", "ev.")) for field in other.spec.observation)
     inputs = own.policy.inputs[10]  # type: ignore[attr-defined]  # a Pupil
     assert inputs.everybody is None
-    seen = turn.knowledge.observation[:3]
+    seen = turn.gate.knowledge.observation[:3]
     names = [field.name for field in simulation.communities[0].observer.fields]
     for column, field in enumerate(own.spec.observation):
         assert (inputs.observation[:, column] == seen[:, names.index(field.name)]).all()
-    assert (inputs.mean_field == turn.knowledge.mean_field).all()
+    assert (inputs.mean_field == turn.gate.knowledge.mean_field).all()
     # A device that a prosumer lacks is masked, and what was decided for it is not used.
     columns = [field.name for field in own.spec.action]
     actions = [field.name for field in simulation.communities[0].bidder.fields]
@@ -122,7 +122,7 @@ def test_a_policy_gets_its_own_rows_and_fields(five: Build) -> None:
         if kind in ("battery", "ev"):
             owners = np.isin(own.rows, simulation.communities[0].fleet.kinds[kind].prosumer)
             assert (inputs.action_mask[:, column] == owners).all() and 0 < owners.sum() < 3
-            assert (turn.action[:3][~owners, actions.index(name)] == 0.0).all()
+            assert (turn.gate.action[:3][~owners, actions.index(name)] == 0.0).all()
             capacity = inputs.parameters[f"{kind}.capacity_kwh"]
             assert ((capacity > 0.0) == owners).all()
         else:
@@ -137,8 +137,8 @@ def test_only_who_declares_it_sees_everybody(five: Build) -> None:
     assert isinstance(nosy, Nosy)
     everybody = nosy.inputs[1].everybody
     assert everybody is not None and everybody.rows.tolist() == [0, 1, 2]
-    assert (everybody.observation == second.knowledge.observation).all()
-    assert (everybody.action == first.action).all()
+    assert (everybody.observation == second.gate.knowledge.observation).all()
+    assert (everybody.action == first.gate.action).all()
     assert nosy.inputs[0].everybody is not None and not nosy.inputs[0].everybody.action.any()
 
 
@@ -148,8 +148,9 @@ def test_who_does_not_trade_stays_out_of_the_market(five: Build) -> None:
     simulation = built(five(groups=groups, policies={"out": "utility-only", "default": "self-consumption"}))
     for _ in range(24):
         turn = step(simulation)
-        assert (turn.traded.orders.owner >= 3).all()
-        assert not turn.dispatch.bought_kwh[:3].any() and not turn.dispatch.sold_kwh[:3].any()
+        done = turn.dispatch.electricity
+        assert (turn.gate.electricity.orders.owner >= 3).all()
+        assert not done.bought_kwh[:3].any() and not done.sold_kwh[:3].any()
         # They do what their shadows do.
         assert (turn.bill.total_eur[:3] == turn.shadow_bill.total_eur[:3]).all()
 
@@ -165,7 +166,8 @@ def test_single_prosumers_may_have_policies_of_their_own(five: Build) -> None:
         "timid": [1],
     }
     turn = step(simulation)
-    assert (turn.action[[0, 2, 3, 4], :2] == -1.0).all() and (turn.action[1, :2] != -1.0).all()
+    action = turn.gate.action
+    assert (action[[0, 2, 3, 4], :2] == -1.0).all() and (action[1, :2] != -1.0).all()
 
 
 def raises(observation: Mapping[str, float], rule: Mapping[str, float]) -> Mapping[str, float]:

@@ -36,7 +36,7 @@ def test_power_at_the_buses(five: Callable[..., Scenario]) -> None:
     turn = after(simulation, 13)
     (snapshot,) = turn.snapshots
     names = list(community.feeder.grid.buses.name)
-    net = turn.dispatch.net_kwh  # an hour: kWh are kW
+    net = turn.dispatch.electricity.net_kwh  # an hour: kWh are kW
     load = community.inflexible_kwh()
     for prosumer, bus in enumerate(["Bus R11", "Bus R15", "Bus R16", "Bus R17", "Bus R18"]):
         assert snapshot.p_kw[names.index(bus)] == pytest.approx(net[prosumer])
@@ -51,9 +51,9 @@ def test_several_prosumers_share_a_bus(five: Callable[..., Scenario]) -> None:
     simulation, community = simulated(five(groups=[group]))
     turn = after(simulation, 13)
     names = list(community.feeder.grid.buses.name)
-    p_kw = turn.snapshots[0].p_kw
-    assert p_kw[names.index("Bus R11")] == pytest.approx(turn.dispatch.net_kwh[[0, 2, 4]].sum())
-    assert p_kw[names.index("Bus R15")] == pytest.approx(turn.dispatch.net_kwh[[1, 3]].sum())
+    p_kw, net = turn.snapshots[0].p_kw, turn.dispatch.electricity.net_kwh
+    assert p_kw[names.index("Bus R11")] == pytest.approx(net[[0, 2, 4]].sum())
+    assert p_kw[names.index("Bus R15")] == pytest.approx(net[[1, 3]].sum())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_flow_that_does_not_converge_is_told(five: Callable[..., Scenario]) ->
     community.trade()
     community.plan()
     turn = community.turn
-    turn.dispatch = replace(turn.dispatch, net_kwh=net)
+    turn.dispatch = replace(turn.dispatch, electricity=replace(turn.dispatch.electricity, net_kwh=net))
     community.solve()
     (snapshot,) = turn.snapshots
     assert not snapshot.flow.converged and np.isnan(snapshot.flow.vm_pu).all()

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosim.bidding.bidder import Known
 from cosim.bidding.observation import COMMON, Observer
 from cosim.community.build import build_community
+from cosim.core.clock import Period
 from cosim.core.records import PUBLIC_FIELDS
 from cosim.core.streams import Streams
-from cosim.devices.fleet import Fleet
+from cosim.devices.fleet import Fleet, FleetState
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 
@@ -34,6 +36,13 @@ def fleet_of(kit: Any, order: list[int]) -> tuple[Fleet, Any]:
     return kit.fleet(requests, site, 4), clock
 
 
+def known_of(kit: Any, fleet: Fleet, state: FleetState, period: Period) -> Known:
+    """What is known of a period by everybody together."""
+    n = fleet.prosumers
+    spans, inputs = fleet.ranges(state, period), fleet.inputs(state, period)
+    return Known(spans, inputs, kit.prices(n), np.full(n, 0.1))
+
+
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [0, 3, 2, 1], [0, 2, 3, 1]])
 def test_observations_hold_nothing_of_others(kit: Any, order: list[int]) -> None:
     seen = []
@@ -41,16 +50,15 @@ def test_observations_hold_nothing_of_others(kit: Any, order: list[int]) -> None
         fleet, clock = fleet_of(kit, arrangement)
         observer, state = Observer(fleet), fleet.initial_state()
         period = clock.period(0)
-        spans = fleet.ranges(state, period)
-        seen.append(observer.observe(state, period, spans, kit.prices(4), np.full(4, 0.3))[0])
+        known = known_of(kit, fleet, state, period)
+        seen.append(observer.observe(state, period, known, np.full(4, 0.3))[0])
     assert (seen[0] == seen[1]).all()
 
 
 def test_observations_by_hand(kit: Any) -> None:
     fleet, clock = fleet_of(kit, [0, 1, 2, 3])
     observer, state, period = Observer(fleet), fleet.initial_state(), clock.period(0)
-    spans = fleet.ranges(state, period)
-    seen = observer.observe(state, period, spans, kit.prices(4), np.full(4, 0.25))
+    seen = observer.observe(state, period, known_of(kit, fleet, state, period), np.full(4, 0.25))
     names = [field.name for field in observer.fields]
     assert names[: len(COMMON)] == [field.name for field in COMMON]
     row = dict(zip(names, seen[0], strict=True))
@@ -74,7 +82,7 @@ def test_a_second_device_has_fields_of_its_own(kit: Any) -> None:
     fleet = kit.fleet(requests, site, 2)
     observer, state = Observer(fleet), fleet.initial_state()
     period = kit.clock().period(0)
-    seen = observer.observe(state, period, fleet.ranges(state, period), kit.prices(2), np.full(2, 0.3))
+    seen = observer.observe(state, period, known_of(kit, fleet, state, period), np.full(2, 0.3))
     names = [field.name for field in observer.fields]
     assert seen[:, names.index("battery.capacity")].tolist() == [5.0, 5.0]
     assert seen[:, names.index("battery_2.capacity")].tolist() == [0.0, 9.0]
@@ -85,7 +93,8 @@ def test_what_a_policy_gets_of_others_does_not_grow_with_them(five: Callable[...
     scenario = five()
     community = build_community(scenario, scenario.horizon.clock(), Streams(1))
     community.observe(0)
-    knowledge = community.turn.knowledge
+    assert community.gate is not None
+    knowledge = community.gate.knowledge
     assert knowledge.mean_field.shape == (2 * len(PUBLIC_FIELDS),)
     assert np.isfinite(knowledge.mean_field).all() and np.isfinite(knowledge.observation).all()
     # Before the first session: prices in the middle of the band, no volume.
@@ -100,13 +109,13 @@ def test_the_public_memory_shows_the_last_period_and_the_same_hour_yesterday(
     for index in range(30):
         simulation.step()
         turn = simulation.communities[0].turn
-        seen = turn.knowledge.mean_field
+        seen = turn.gate.knowledge.mean_field
         size = len(PUBLIC_FIELDS)
         for values, past in ((seen[:size], index - 1), (seen[size:], index - 24)):
             if past >= 0:
                 known = published[past]
                 assert np.where(np.isnan(known), values, known) == pytest.approx(values)
-        published.append(turn.traded.clearing.public.values())
+        published.append(turn.gate.electricity.clearing.public.values())
     assert any(row[-1] > 0 for row in published), "something was traded"
 
 

@@ -39,7 +39,7 @@ def steps(simulation: Simulation, count: int = 24) -> np.ndarray:
     actions = []
     for _ in range(count):
         simulation.step()
-        actions.append(simulation.communities[0].turn.action.copy())
+        actions.append(simulation.communities[0].turn.gate.action.copy())
     return np.array(actions)
 
 
@@ -54,7 +54,7 @@ def test_agents_are_views(five: Callable[..., Scenario]) -> None:
     assert {prosumer.group for prosumer in prosumers} == {"homes"}
     assert [prosumer.bus for prosumer in prosumers][:2] == ["Bus R11", "Bus R15"]
     for number, prosumer in enumerate(prosumers):
-        assert prosumer.net_kwh == community.turn.dispatch.net_kwh[number]
+        assert prosumer.net_kwh == community.turn.dispatch.electricity.net_kwh[number]
         assert prosumer.cost_eur == community.turn.bill.total_eur[number]
         assert prosumer.stored_kwh == community.fleet.stored_kwh(community.state)[number]
         assert set(prosumer.devices) >= {"load"}
@@ -65,7 +65,7 @@ def test_agents_are_views(five: Callable[..., Scenario]) -> None:
         simulation.agents_by_type[MarketOperator][0],
         simulation.agents_by_type[NetworkOperator][0],
     )
-    assert market.clearing is community.turn.traded.clearing and network.violations == 0
+    assert market.clearing is community.turn.gate.electricity.clearing and network.violations == 0
 
 
 def test_the_phases_are_timed(five: Callable[..., Scenario]) -> None:
@@ -114,7 +114,8 @@ def test_doing_what_the_rule_does_changes_nothing_for_others(
         assert (first == second).all()
         for name in ("net_kwh", "bought_kwh", "sold_kwh", "trade_cost_eur"):
             one, other = (
-                getattr(simulation.communities[0].turn.dispatch, name) for simulation in (plain, own)
+                getattr(simulation.communities[0].turn.dispatch.electricity, name)
+                for simulation in (plain, own)
             )
             assert (one == other).all()
 
@@ -128,7 +129,7 @@ def test_who_decides_alone_keeps_its_margins_when_the_policy_requotes(five: Call
     bought = 0
     for _ in range(24):
         simulation.step()
-        traded = simulation.communities[0].turn.traded
+        traded = simulation.communities[0].turn.gate.electricity
         done = traded.clearing.trades
         own = traded.orders.owner[done.buy_row] == 2
         bought += int(own.sum())

@@ -177,7 +177,9 @@ def test_the_money_table_values_stores_as_the_indicators_do(
     run = run_of(five(policies={"default": "self-consumption"}, horizon={"duration": "14 hours"}))
     money, cost = run.summary["money"], run.summary["cost"]
     assert cost["stored_difference_kwh"] != 0.0, "otherwise this shows nothing"
-    assert money["stored"]["difference_kwh"] == pytest.approx(cost["stored_difference_kwh"], abs=1e-9)
+    assert set(money["stored"]["difference_kwh"]) == {"electricity"}
+    difference = money["stored"]["difference_kwh"]["electricity"]
+    assert difference == pytest.approx(cost["stored_difference_kwh"], abs=1e-9)
     assert money["stored"]["worth_eur"] == pytest.approx(cost["stored_difference_eur"], abs=1e-9)
     assert money["saving_with_stored_eur"] == pytest.approx(cost["saving_with_stored_eur"], abs=1e-9)
 
@@ -190,15 +192,15 @@ def test_surplus_counts_limit_prices_whatever_is_quoted(five: Callable[..., Scen
     for _ in range(24):
         simulation.step()
         (community,) = simulation.communities
-        turn = community.turn
-        rows, done = turn.traded.rows, turn.traded.clearing
+        gate = community.turn.gate
+        rows, done, bids = gate.electricity.rows, gate.electricity.clearing, gate.plan.offers.bids
         expected = 0.0
         for order, row in enumerate(rows):
             filled = done.traded_kwh[order] + done.internal_kwh[order]
-            expected += filled * turn.bids.limit_price_eur_per_kwh[row] * turn.bids.side[row]
+            expected += filled * bids.limit_price_eur_per_kwh[row] * bids.side[row]
         found = columns.steps(community)
         assert found["surplus_eur"] == pytest.approx(expected, abs=1e-12)
-        truthful = call_auction_surplus(turn.traded.orders, turn.bids.limit_price_eur_per_kwh[rows])
+        truthful = call_auction_surplus(gate.electricity.orders, bids.limit_price_eur_per_kwh[rows])
         assert found["optimal_surplus_eur"] == truthful
         gained += expected
     assert gained > 0.1

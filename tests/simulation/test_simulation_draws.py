@@ -26,7 +26,7 @@ def margins(scenario: Scenario, periods: int) -> tuple[FloatArray, list[int]]:
     found = []
     for _ in range(periods):
         simulation.step()
-        found.append(community.turn.action[:, :2].copy())
+        found.append(community.turn.gate.action[:, :2].copy())
     fleet = community.fleet.kinds
     return np.array(found), fleet["ev"].prosumer.tolist() if "ev" in fleet else []
 

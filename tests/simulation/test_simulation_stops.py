@@ -90,15 +90,16 @@ def test_energy_that_goes_missing_ends_the_run(
 ) -> None:
     from dataclasses import replace
 
-    from cosim.bidding.bidder import Bidder
+    from cosim.bidding.electricity import ElectricityBidder
 
-    dispatch = Bidder.dispatch
+    dispatch = ElectricityBidder.dispatch
 
-    def leaky(self: Bidder, *args: Any) -> Any:
+    def leaky(self: ElectricityBidder, *args: Any) -> Any:
         done = dispatch(self, *args)
-        return replace(done, import_kwh=done.import_kwh + 1e-3)
+        position = replace(done.position, import_kwh=done.position.import_kwh + 1e-3)
+        return replace(done, position=position)
 
-    monkeypatch.setattr(Bidder, "dispatch", leaky)
+    monkeypatch.setattr(ElectricityBidder, "dispatch", leaky)
     with pytest.raises(AuditError, match="period 0"):
         run(five(), folder)
     assert manifest(folder)["status"] == "failed"
