@@ -100,7 +100,8 @@ class Windows(Daily):
         draw = self._draws.uniform(2, "job", day)
         drawn = 0.5 * (draw[:, 0] + 1.0) * 7.0 < c["runs_per_week"]
         energy = c["energy_kwh"] * (1.0 + draw[:, 1] * c["energy_variation"])
-        return Span(begin, end, np.where(drawn & (begin >= 0) & (end > begin), energy, 0.0))
+        there = drawn & (begin >= 0) & (end > begin) & (energy > ROUNDING_KWH)
+        return Span(begin, end, np.where(there, energy, 0.0))
 
     def _opening(self, day: int) -> tuple[IntArray, FloatArray]:
         """First whole period after the window opens, and its local hour after midnight of `day`."""

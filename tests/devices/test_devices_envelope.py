@@ -70,7 +70,7 @@ CONFIGS: dict[str, Any] = {
     "deferrable": {
         "energy_kwh": st.floats(0.1, 10.0),
         "energy_variation": st.floats(0.0, 0.9),
-        "duration_h": st.floats(0.2, 8.0),
+        "duration_h": st.one_of(st.floats(0.2, 8.0), st.floats(8.0, 24.0)),
         "earliest_hour": HOUR,
         "latest_hour": HOUR,
         "hours_spread": st.floats(0.0, 8.0),
