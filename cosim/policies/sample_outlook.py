@@ -48,11 +48,9 @@ def sample_outlook(inputs: PolicyInputs, spec: Spec, horizon_hours: float = 24.0
         "boiler": _source(everybody, count, 2.0, {"gas": np.full((count, n), -1.0 / BOILER_EFFICIENCY)}),
         "heat_store": _owned(everybody, "storage", _tank(n, count)),
     }
-    for name, device, kind in device_actions(spec):
-        rows = np.flatnonzero(inputs.action_mask[:, spec.action_index(name)]).astype(np.int64)
-        slot = int(device.removeprefix(f"{kind}_")) - 1 if device != kind else 0
-        if slot == 0 and kind in ("battery", "ev") and len(rows):
-            devices[kind] = _vehicle(read, rows, count) if kind == "ev" else _battery(read, rows, count)
+    for device in ("battery", "ev"):  # who lacks one observes zero, and has one that can do nothing
+        if any(name == device for _, name, _ in device_actions(spec)):
+            devices[device] = _vehicle(read, n, count) if device == "ev" else _battery(read, n, count)
     return Outlook(
         period_hours=hours,
         devices=devices,
@@ -97,29 +95,29 @@ def _tank(n: int, count: int) -> Envelope:
     return Envelope("heat", np.full(shape, -2.0), np.full(shape, 2.0), store=store)
 
 
-def _battery(read: Reader, rows: IntArray, count: int) -> Owned:
+def _battery(read: Reader, n: int, count: int) -> Owned:
     """What it can draw and give now it can in every period."""
-    capacity = read.observed("battery.capacity")[rows]
-    shape = (count, len(rows))
+    capacity = read.observed("battery.capacity")
+    shape = (count, n)
     store = Store(
-        read.observed("battery.soc")[rows] * capacity, np.zeros(shape), np.broadcast_to(capacity, shape),
-        np.full(len(rows), 0.95), np.full(len(rows), 0.95), np.ones(shape), np.zeros(shape),
+        read.observed("battery.soc") * capacity, np.zeros(shape), np.broadcast_to(capacity, shape),
+        np.full(n, 0.95), np.full(n, 0.95), np.ones(shape), np.zeros(shape),
     )  # fmt: skip
-    most = np.broadcast_to(read.observed("battery.max_charge_kwh")[rows], shape)
-    least = np.broadcast_to(-read.observed("battery.max_discharge_kwh")[rows], shape)
-    return _owned(rows, "storage", Envelope("electricity", least, most, store=store))
+    most = np.broadcast_to(read.observed("battery.max_charge_kwh"), shape)
+    least = np.broadcast_to(-read.observed("battery.max_discharge_kwh"), shape)
+    return _owned(np.arange(n, dtype=np.int64), "storage", Envelope("electricity", least, most, store=store))
 
 
-def _vehicle(read: Reader, rows: IntArray, count: int) -> Owned:
+def _vehicle(read: Reader, n: int, count: int) -> Owned:
     """It needs its energy when it leaves, as far as that can be had; what is inside counts from now."""
     hours = read.spec.period_hours or 0.25
-    leaves = np.round(read.observed("ev.hours_left")[rows] / hours)
+    leaves = np.round(read.observed("ev.hours_left") / hours)
     home = np.arange(count)[:, None] < leaves
-    most = np.where(home, read.observed("ev.max_charge_kwh")[rows], 0.0)
-    need = read.observed("ev.need_kwh")[rows]
+    most = np.where(home, read.observed("ev.max_charge_kwh"), 0.0)
+    need = read.observed("ev.need_kwh")
     floor = np.minimum(need, np.cumsum(most, axis=0)) * (np.arange(count)[:, None] >= leaves - 1)
-    shape, one = (count, len(rows)), np.ones(len(rows))
-    store = Store(
-        np.zeros(len(rows)), floor, np.broadcast_to(need, shape), one, one, np.ones(shape), np.zeros(shape)
+    shape, one = (count, n), np.ones(n)
+    store = Store(np.zeros(n), floor, np.broadcast_to(need, shape), one, one, np.ones(shape), np.zeros(shape))
+    return _owned(
+        np.arange(n, dtype=np.int64), "load", Envelope("electricity", np.zeros(shape), most, store=store)
     )
-    return _owned(rows, "load", Envelope("electricity", np.zeros(shape), most, store=store))

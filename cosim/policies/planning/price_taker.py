@@ -13,7 +13,6 @@ from cosim.errors import PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.actions import planned_action
-from cosim.policies.planning.household import plan_households
 
 
 class PriceTakerConfig(Parameters):
@@ -49,6 +48,8 @@ class PriceTaker(Policy):
         outlook = inputs.outlook
         if outlook is None:
             raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
+        from cosim.policies.planning.household import plan_households  # numba: not in order to be listed
+
         buy, sell = expected_prices(outlook, self.config.confidence)
         heat = expected_heat_prices(outlook)
         plan = plan_households(outlook, buy, sell, *heat)
