@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, sum_by
+from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.records import Series
@@ -33,6 +33,8 @@ class Fleet:
     def __init__(self, kinds: Sequence[Device], prosumers: int) -> None:
         self.kinds: dict[str, Device] = {device.kind: device for device in kinds}
         self.prosumers = prosumers
+        self._owners: dict[tuple[str, ...], IntArray] = {}
+        """Owners of the devices of some kinds, one kind after the other."""
 
     @classmethod
     def build(cls, requests: Mapping[str, Sequence[Request]], site: Site, prosumers: int) -> Fleet:
@@ -94,10 +96,12 @@ class Fleet:
 
     def total_by_prosumer(self, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
         """Sum over each prosumer's devices, shape (prosumers,); energies of one carrier."""
-        total = np.zeros(self.prosumers)
-        for name, energy in device_kwh.items():
-            total += sum_by(self.kinds[name].prosumer, energy, self.prosumers)
-        return total
+        if not device_kwh:
+            return np.zeros(self.prosumers)
+        names = tuple(device_kwh)
+        if names not in self._owners:
+            self._owners[names] = np.concatenate([self.kinds[name].prosumer for name in names])
+        return sum_by(self._owners[names], np.concatenate([*device_kwh.values()]), self.prosumers)
 
     def stored_kwh(self, state: FleetState, carrier: Carrier = "electricity") -> FloatArray:
         """Energy of a carrier stored at every prosumer [kWh], shape (prosumers,)."""
@@ -149,6 +153,11 @@ def _ranges(device: Device, state: State, period: Period) -> Ranges:
     try:
         ranges = device.ranges(state, period)
         low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
+        below, above = base - low, high - base
+        shapes = below.shape == above.shape == (len(device),)
+        # Written so that NaN fails too; what is wrong where is looked for only then.
+        if shapes and min(below.min(), above.min()) >= -_ROUNDING and np.isfinite((below + above).sum()):
+            return ranges
         right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
     except CosimError:
         raise
