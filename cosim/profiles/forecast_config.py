@@ -63,7 +63,7 @@ class Noisy(Config):
         le=1,
     )
     memory_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = setting(
-        3, unit="h", about="Distance in time at which errors are independent of each other."
+        3, unit="h", about="Distance in time of independent draws; errors between two are mixtures of both."
     )
 
 
