@@ -225,3 +225,53 @@ def test_a_vehicle_above_the_wanted_energy_has_a_plan_too(kit: Any, data: st.Dat
         served += before + base * config["charge_efficiency"] - idle["soc_kwh"]
         taken = -envelope.store.inflow_kwh[: index - first + 1].sum(axis=0)
         assert (taken <= served + 1e-6).all()
+
+
+JOB = {"energy_kwh": 3.0, "duration_h": 3, "earliest_hour": 8, "latest_hour": 13, "hours_spread": 0.0}
+
+
+def test_a_job_that_waits_may_be_drawn_in_parts(kit: Any) -> None:
+    """3 kWh in steps of 1 between 8 and 13: 1, 2 and 3 kWh by the end of the last three periods."""
+    clock = kit.clock()
+    device = build(kit, "deferrable", JOB, clock, None, 1)
+    envelope = device.envelope(device.initial_state(), 7, 6)
+    assert envelope.store is not None and envelope.total_kwh is None
+    assert envelope.low_kwh[:, 0].tolist() == [0, 0, 0, 0, 0, 0]
+    assert envelope.high_kwh[:, 0].tolist() == [0, 1, 1, 1, 1, 1]
+    assert envelope.store.floor_kwh[:, 0].tolist() == [0, 0, 0, 1, 2, 0]
+    assert envelope.store.full_kwh[:, 0].tolist() == [0, 3, 3, 3, 3, 0]
+    assert envelope.store.inflow_kwh[:, 0].tolist() == [0, 0, 0, 0, 0, -3]
+
+
+@pytest.mark.parametrize(("interruptible", "low", "high"), [(False, 1.0, 0.0), (True, 0.0, 1.0)])
+def test_a_job_that_runs_is_told_as_it_is(kit: Any, interruptible: bool, low: float, high: float) -> None:
+    clock = kit.clock()
+    device = build(kit, "deferrable", JOB | {"interruptible": interruptible}, clock, None, 1)
+    state = device.commit(device.initial_state(), clock.period(8), np.array([1.0, 1.0]))
+    envelope = device.envelope(state, 9, 4)
+    assert envelope.low_kwh[:, 0].tolist() == [low, low, 0, 0]
+    assert envelope.high_kwh[:, 0].tolist() == [1, 1, high, high]
+    assert_there_is_a_plan(envelope)
+
+
+def test_what_a_window_has_no_room_for_is_not_planned(kit: Any) -> None:
+    """Jobs of 22 h in windows of 22 h that open at other times each day: some are cut short by the next."""
+    clock = kit.clock(periods=240)
+    config = JOB | {"duration_h": 22, "earliest_hour": 20, "latest_hour": 18, "hours_spread": 5.0}
+    for interruptible in (False, True):
+        device = build(kit, "deferrable", config | {"interruptible": interruptible}, clock, None, 3)
+        state = device.initial_state()
+        envelope = device.envelope(state, 0, 216)
+        assert envelope.store is not None
+        assert_there_is_a_plan(envelope)
+        drawn = np.zeros(2)
+        for index in range(216):
+            base = device.ranges(state, clock.period(index)).base_kwh
+            state, drawn = device.commit(state, clock.period(index), base), drawn + base
+        lacking = np.asarray(device.unserved_kwh(state))
+        closed = -envelope.store.inflow_kwh.sum(axis=0)
+        np.testing.assert_allclose(drawn, closed + state["done_kwh"])
+        jobs = [job for job in device._windows.between(0, 215) if (job.end <= 216).all()]
+        asked = np.sum([job.kwh for job in jobs], axis=0)
+        assert (lacking > 0.0).all()
+        np.testing.assert_allclose(closed + lacking, asked)
