@@ -35,6 +35,7 @@ class Foresight:
         """Forecasts from now on are those of the beginning of period `index`."""
         if self.issue is not None:
             self.issue.tick = index * self.ticks_per_period
+            self.fleet.forget()
 
 
 def known_of(fleet: Fleet, state: FleetState, period: Period, tariffs: TariffBook) -> Known:

@@ -17,8 +17,8 @@ PRICES = np.array([unit == "EUR/kWh" for _, unit in PUBLIC_FIELDS])
 
 
 def mean_field_fields(heat: bool = False) -> tuple[Field, ...]:
-    """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before; where heat
-    is traded, the same of its market: `heat.last_price` ...
+    """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before; where
+    heat is traded, the same of its market: `heat.last_price` ...
 
     Args:
         heat: Whether heat is traded.

@@ -4,6 +4,7 @@ in the kind's own file."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,15 @@ _ROUNDING = 1e-9
 """By how much bounds of a range may be in the wrong order [kWh]."""
 
 
+@dataclass
+class _Kept:
+    """What was computed of devices without a state in a period."""
+
+    index: int
+    ranges: dict[str, Ranges] = field(default_factory=dict)
+    inputs: dict[str, Mapping[Carrier, FloatArray]] = field(default_factory=dict)
+
+
 class Fleet:
     """Devices of `prosumers` prosumers.
 
@@ -35,6 +45,8 @@ class Fleet:
         self.prosumers = prosumers
         self._owners: dict[tuple[str, ...], IntArray] = {}
         """Owners of the devices of some kinds, one kind after the other."""
+        self._stateless = {name for name, device in self.kinds.items() if not device.initial_state()}
+        self._kept = _Kept(-1)
 
     @classmethod
     def build(cls, requests: Mapping[str, Sequence[Request]], site: Site, prosumers: int) -> Fleet:
@@ -73,7 +85,26 @@ class Fleet:
         Raises:
             RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite.
         """
-        return {name: _ranges(device, state[name], period) for name, device in self.kinds.items()}
+        kept = self._kept_of(period).ranges
+        found = {}
+        for name, device in self.kinds.items():
+            if name in self._stateless:
+                if name not in kept:
+                    kept[name] = _ranges(device, state[name], period)
+                found[name] = kept[name]
+            else:
+                found[name] = _ranges(device, state[name], period)
+        return found
+
+    def forget(self) -> None:
+        """What devices without a state can do is not computed again in a period: from now on it may differ,
+        because they see other series or another weather."""
+        self._kept = _Kept(-1)
+
+    def _kept_of(self, period: Period) -> _Kept:
+        if self._kept.index != period.index:
+            self._kept = _Kept(period.index)
+        return self._kept
 
     def commit(self, state: FleetState, period: Period, device_kwh: Mapping[str, FloatArray]) -> FleetState:
         """State after the devices drew `device_kwh` [kWh]."""
@@ -91,8 +122,17 @@ class Fleet:
 
     def inputs(self, state: FleetState, period: Period) -> dict[str, Mapping[Carrier, FloatArray]]:
         """What each kind draws from other carriers per kWh at its main terminal; not of kinds without."""
-        found = {name: device.inputs(state[name], period) for name, device in self.kinds.items()}
-        return {name: taken for name, taken in found.items() if taken}
+        kept = self._kept_of(period).inputs
+        found = {}
+        for name, device in self.kinds.items():
+            taken = kept.get(name)
+            if taken is None:
+                taken = device.inputs(state[name], period)
+                if name in self._stateless:
+                    kept[name] = taken
+            if taken:
+                found[name] = taken
+        return found
 
     def total_by_prosumer(self, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
         """Sum over each prosumer's devices, shape (prosumers,); energies of one carrier."""
