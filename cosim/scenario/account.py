@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosim.core.arrays import FloatArray
-from cosim.profiles.account import HOUSEHOLD_KWH, account, sampled
+from cosim.devices import registry
+from cosim.profiles.account import USUAL, account, sampled
+from cosim.profiles.forecast_config import Noisy, Perfect, Persistence
 from cosim.scenario.check import Facts
 from cosim.scenario.horizon import duration_text
 from cosim.scenario.population import Population, drawn
@@ -44,10 +46,14 @@ def account_of(facts: Facts) -> Account:
         ("prosumers", _prosumers(facts)),
         ("devices", _devices(facts.population)),
         ("policies", _policies(facts)),
+        ("market", _market(facts)),
+        ("forecast", _forecast(facts)),
+        ("weather", "" if facts.weather is None else facts.weather.name),
         ("grid", _grid(facts)),
         ("passive", _passive(facts)),
         *((f"limit: {kind.replace('_', ' ')}", words) for kind, words in facts.limits.sources.items()),
         *_households(facts),
+        *_others(facts),
         ("expected", _expected(facts)),
     ]
     return Account(scenario.name, tuple(row for row in rows if row[1]), (*facts.notes, *_warnings(facts)))
@@ -85,7 +91,8 @@ def _size_of(kind: str, population: Population) -> tuple[str, str]:
             if isinstance(setting.json_schema_extra, dict)
             else None
         )
-        if unit in ("kWp", "kWh", "kW"):
+        known = all(getattr(item.config, name) is not None for item in population.devices[kind])
+        if known and unit in ("kWp", "kWh", "kW", "W/K", "l"):
             return name, str(unit)
     return "", ""
 
@@ -96,6 +103,42 @@ def _policies(facts: Facts) -> str:
         f"{facts.scenario.policies[label].kind} for {labels.count(label):,}"
         for label in dict.fromkeys(labels)
     )
+
+
+def _market(facts: Facts) -> str:
+    market, loop = facts.scenario.market, facts.scenario.heat.loop
+    text = f"{market.mechanism}, bidding by {market.bidding}"
+    if market.gate_closure:
+        text += f", gate closes {market.gate_closure * facts.clock.step_minutes} min before the period"
+    if loop is not None:
+        text += f"; heat too (loop: {loop.loss_factor:.0%} lost, at most {loop.capacity_kw:g} kW)"
+    return text
+
+
+def _forecast(facts: Facts) -> str:
+    config = facts.scenario.forecast
+    if isinstance(config, Perfect):
+        return ""
+    if isinstance(config, Persistence):
+        return "persistence: as on the latest whole day"
+    assert isinstance(config, Noisy)
+    error = config.error
+    return f"noisy: an hour ahead load {error.load:.0%}, PV {error.pv:.0%}, heat {error.heat:.0%} off"
+
+
+def _others(facts: Facts) -> list[tuple[str, str]]:
+    """Energy of everything else that follows a series: kWh a year, or full-load hours."""
+    rows = []
+    for kind, series in facts.series.items():
+        family = registry.load(kind).follows
+        if kind == "load" or family is None or not series:
+            continue
+        annual = np.concatenate([profiles.origin.annual_kwh[item.member] for item, profiles in series])
+        names = dict.fromkeys(profiles.origin.name for _, profiles in series)
+        unit, least, most = USUAL[family][2], annual.min(), annual.max()
+        span = f"{annual.mean():,.0f} {unit} (lowest {least:,.0f}, highest {most:,.0f})"
+        rows.append((kind.replace("_", " "), f"{span}; {'; '.join(names)}"))
+    return rows
 
 
 def _grid(facts: Facts) -> str:
@@ -153,13 +196,15 @@ def _warnings(facts: Facts) -> list[str]:
         found |= dict.fromkeys(profiles.origin.notes)
     if facts.loads:
         annual = _annual(facts)
-        low, high = HOUSEHOLD_KWH
+        low, high, _, _ = USUAL["load"]
         odd = int(((annual < low) | (annual > high)).sum())
         if odd:
             usual = f"{low:,.0f} to {high:,.0f} kWh a year"
             found[f"{odd} of {len(annual)} loads are outside {usual}: is that meant?"] = None
-    for _, profiles in facts.pv:
-        found |= dict.fromkeys(account(profiles, production=True).warnings)
+    for kind, series in facts.series.items():
+        family = registry.load(kind).follows
+        for _, profiles in series if kind != "load" else ():
+            found |= dict.fromkeys(account(profiles, kind=family).warnings)
     short = _short_trips(facts.population)
     if short:
         found[f"{short} vehicles may drive more than they are charged to at departure: is that meant?"] = None

@@ -69,7 +69,8 @@ def load(
 
     Args:
         path: The YAML file.
-        overrides: Path and value of settings to change: `("market.parameters.rounds", 3)`, `("groups[0].count", 10)`.
+        overrides: Path and value of settings to change: `("market.parameters.rounds", 3)`,
+            `("groups[0].count", 10)`.
         seed: Takes the place of the file's seed.
         days: Takes the place of the file's duration [days].
 

@@ -13,7 +13,7 @@ from cosim.errors import Problem, ScenarioError
 from cosim.scenario.yaml_file import Location, parse_value
 
 Override = tuple[str, Any]
-"""Path with dots (`market.parameters.rounds`, `groups[0].count`, `groups.households.count`) and the new value."""
+"""Path with dots (`market.parameters.rounds`, `groups[0].count`, `groups.households.count`) and new value."""
 
 
 @dataclass(frozen=True, slots=True)
