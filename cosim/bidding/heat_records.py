@@ -71,8 +71,8 @@ class HeatPlan:
 
 
 def heat_prices(prices: Prices) -> Prices:
-    """The band of heat prices: no bid is above what heating with the utility's electricity costs, no ask below
-    nothing; trade in heat pays no charges."""
+    """The band of heat prices: no bid is above what heating with the utility's electricity costs, no ask is
+    below nothing; trade in heat pays no charges."""
     zero = np.zeros_like(prices.retail_eur_per_kwh)
     ceiling = np.maximum(prices.retail_eur_per_kwh, 0.0)
     highest = np.maximum(prices.high_eur_per_kwh, 0.0)

@@ -24,6 +24,8 @@ from cosim.core.arrays import FloatArray, IntArray
 DUST_KWH = 1e-12
 _SAME = 1e-9
 """Sources that draw so nearly the same cannot be told apart."""
+_TIE_EUR_PER_KWH = 1e-12
+"""Prices so near to each other are one price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,11 @@ def _dearest_electricity(first, last, heat, least, most, cost, electricity, give
 
 @njit(cache=True)
 def _swaps(first, last, cost, electricity, price, give, take):  # type: ignore[no-untyped-def]  # inlined by numba
-    """Pairs of one owner's sources by the price at which they change places, highest first; how many."""
+    """Pairs of one owner's sources by the price at which they change places, highest first; how many.
+
+    Where several meet at one price (all that burn no gas do, at zero), those that draw less go first, so that
+    only neighbours in the order of merit change places.
+    """
     count = 0
     for k in range(first, last):
         for j in range(first, last):
@@ -126,7 +132,14 @@ def _swaps(first, last, cost, electricity, price, give, take):  # type: ignore[n
                 continue
             at = (cost[k] - cost[j]) / (electricity[j] - electricity[k])
             position = count
-            while position > 0 and price[position - 1] < at:
+            while position > 0:
+                before = position - 1
+                if price[before] > at + _TIE_EUR_PER_KWH:
+                    break
+                if price[before] >= at - _TIE_EUR_PER_KWH:
+                    less = electricity[give[before]] - electricity[k]
+                    if less < 0.0 or (less == 0.0 and electricity[take[before]] <= electricity[j]):
+                        break
                 price[position] = price[position - 1]
                 give[position] = give[position - 1]
                 take[position] = take[position - 1]
