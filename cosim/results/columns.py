@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.carriers import Carrier
 from cosim.core.records import PublicInformation, Trades, Violations
 from cosim.results.tables import Column
 
 
-def device_columns(kinds: Iterable[str]) -> list[Column]:
-    """Further columns of `prosumers`: the energy of each kind of device, KIND_kwh."""
-    return [
-        Column(f"{kind}_kwh", "kWh", f"Energy of the prosumer's {kind} devices, drawn positive.")
-        for kind in kinds
-    ]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of device that has columns of its own."""
+
+    name: str
+    carrier: Carrier
+    """Of its main terminal."""
+    electric: bool
+    """Whether it draws or gives electricity elsewhere than at its main terminal."""
+
+
+def device_columns(kinds: Iterable[Kind]) -> list[Column]:
+    """Further columns of `prosumers`: the energy of each kind of device, KIND_kwh, and the electricity of
+    those that turn it into another carrier or another into it, KIND_electricity_kwh."""
+    columns = []
+    for kind in kinds:
+        what = "Energy" if kind.carrier == "electricity" else kind.carrier.capitalize()
+        about = f"{what} of the prosumer's {kind.name} devices, drawn positive."
+        columns.append(Column(f"{kind.name}_kwh", "kWh", about, carrier=kind.carrier))
+        if kind.electric:
+            about = f"Electricity of the prosumer's {kind.name} devices, drawn positive."
+            columns.append(
+                Column(f"{kind.name}_electricity_kwh", "kWh", about, optional=True, carrier="electricity")
+            )
+    return columns
 
 
 def trade_columns(trades: Trades, owner: IntArray) -> dict[str, Any]:
-    """Columns of `trades`.
+    """Columns of `trades` in one market.
 
     Args:
         trades: As cleared.
@@ -31,6 +54,16 @@ def trade_columns(trades: Trades, owner: IntArray) -> dict[str, Any]:
         "seller": owner[trades.sell_row],
         "quantity_kwh": trades.quantity_kwh,
         "price_eur_per_kwh": trades.price_eur_per_kwh,
+    }
+
+
+def joined_trades(markets: Mapping[Carrier, dict[str, Any]]) -> dict[str, Any]:
+    """Columns of `trades` in several markets, one after the other, with the carrier of each trade."""
+    carriers = [np.full(len(rows["round"]), carrier, dtype=object) for carrier, rows in markets.items()]
+    names = next(iter(markets.values()))
+    return {
+        **{name: np.concatenate([rows[name] for rows in markets.values()]) for name in names},
+        "carrier": np.concatenate(carriers),
     }
 
 
@@ -54,9 +87,9 @@ def violation_columns(violations: Violations, episode: IntArray, lasted_h: Float
     }
 
 
-def market_columns(public: PublicInformation) -> dict[str, Any]:
-    """Columns of `steps` that say what the market published."""
-    return {
+def market_columns(public: PublicInformation, prefix: str = "") -> dict[str, Any]:
+    """Columns of `steps` that say what a market published; `prefix` tells the carriers apart."""
+    found = {
         "p2p_kwh": public.volume_traded,
         "offered_kwh": public.volume_offered,
         "asked_for_kwh": public.volume_asked_for,
@@ -66,3 +99,4 @@ def market_columns(public: PublicInformation) -> dict[str, Any]:
         "best_bid": public.best_bid,
         "best_ask": public.best_ask,
     }
+    return {prefix + name: value for name, value in found.items()} if prefix else found

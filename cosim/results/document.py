@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+from cosim.results.carriers import FURTHER
 from cosim.results.tables import DURATION, TABLES, TOTALS, Column, Table
 
 _HEAD = """\
@@ -50,6 +51,20 @@ Hours and days are blocks of 60 minutes and 24 hours counted from the start of t
 says what becomes of their values. Columns that also keep extremes add `NAME_min` and `NAME_max` then.
 `buses`, `branches` and `violations` come at the rate of the power flow, the others at that of the settlement.
 A column marked "may be missing" is NaN where a run has nothing to say, for example without a network.
+
+Rows are about the period of delivery: with a gate closure ahead of it, trades and prices are those of the
+session in which it was traded. A run has further columns for what it has: heat, a market for heat, gas,
+imbalance; they stand below the table that they belong to, and are left out of all other runs. Of every
+prosumer and in every period, with the imbalance drawn positive,
+
+    net_kwh = bought - sold + import - export + imbalance                            (electricity)
+    heat_load + stores - heat_produced = bought - sold - lost + unserved - dumped    (heat, all `heat_...`)
+
+`summary.json` has a section for each subject: `cost`, `trade` (of electricity), `energy`, `peaks`,
+`network`, `violations`, `money`, `audit`, `speed`, and, only where there is any, `heat`, `gas`, `carbon` and
+`imbalance`. Heat that is left in stores is worth what a kWh of heat cost on average to produce in the run:
+gas and carbon, and the electricity that its sources drew, which counts midway between the mean retail and the
+mean feed-in price, as electricity in stores does.
 """
 
 _RULES = {"sum": "sum", "mean": "mean", "min": "lowest", "max": "highest", "last": "last", "all": "all"}
@@ -60,16 +75,31 @@ def page() -> str:
     parts = [_HEAD]
     for table in TABLES.values():
         parts.append(_table(table, (*table.keys, *table.columns)))
+        parts += _further(table)
     parts.append(_table(TOTALS, (*TOTALS.keys[2:], *TOTALS.columns)))
     return "\n".join(parts)
+
+
+def _further(table: Table) -> list[str]:
+    """The columns that only some runs have."""
+    parts = []
+    for part in FURTHER.values():
+        columns = {"steps": part.steps, "prosumers": part.prosumers, "trades": part.trades}.get(table.name)
+        if columns:
+            parts.append(f"A run {part.about} also has:\n\n" + _columns(table, columns))
+    return parts
 
 
 def _table(table: Table, columns: tuple[Column, ...]) -> str:
     if table.name == "violations":
         columns = (*columns, DURATION)
+    return f"## {table.name}\n\n{table.about}\n\n" + _columns(table, columns)
+
+
+def _columns(table: Table, columns: tuple[Column, ...]) -> str:
     blocks = table.rows != "event" and table is not TOTALS
     head = ["column", "type", "unit", *(["by block"] if blocks else []), "meaning"]
-    lines = [f"## {table.name}", "", table.about, "", _row(head), _row(["---"] * len(head))]
+    lines = [_row(head), _row(["---"] * len(head))]
     keys = {column.name for column in table.keys}
     for column in columns:
         cells = [f"`{column.name}`", column.kind, column.unit]

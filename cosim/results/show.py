@@ -3,7 +3,7 @@ figures come from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def summary(found: Mapping[str, Any]) -> RenderableType:
     """The end of a run: key figures, broken limits, money, seconds by phase."""
     from rich.console import Group
 
-    parts: list[RenderableType] = [_key_figures(found), "", limits(found["violations"]), _limits_alone(found)]
+    parts: list[RenderableType] = [_key_figures(found), ""]
+    if "heat" in found:
+        parts += [markets(found), ""]
+    parts += [limits(found["violations"]), _limits_alone(found)]
     if found.get("money", {}).get("parties"):
         parts += ["", money(found["money"])]
     notes = found.get("run", {}).get("notes")
@@ -84,16 +87,17 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         number(cost["saving_eur"], 2, "EUR"),
         f"{number(cost['saving_percent'], 1, '%')}; {cost.get('worse_off', '-')} worse off by the bill",
     )
-    table.add_row(
-        "Traded between prosumers",
-        number(trade["p2p_kwh"], 1, "kWh"),
-        f"{trade['trades']:,} trades at {number(trade['mean_price_eur_per_kwh'], 4, 'EUR/kWh')} on average",
-    )
-    table.add_row(
-        "Allocative efficiency",
-        percent(trade["allocative_efficiency"]),
-        "surplus against the call-auction optimum of the same orders",
-    )
+    if "heat" not in found:  # else there is a table of markets
+        table.add_row(
+            "Traded between prosumers",
+            number(trade["p2p_kwh"], 1, "kWh"),
+            f"{trade['trades']:,} trades at {number(trade['mean_price_eur_per_kwh'], 4, 'EUR/kWh')} on average",
+        )
+        table.add_row(
+            "Allocative efficiency",
+            percent(trade["allocative_efficiency"]),
+            "surplus against the call-auction optimum of the same orders",
+        )
     table.add_row("Self-sufficiency", percent(energy["self_sufficiency"]), _alone(energy, "self_sufficiency"))
     table.add_row("Self-consumption", percent(energy["self_consumption"]), _alone(energy, "self_consumption"))
     table.add_row(
@@ -110,13 +114,88 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         table.add_row(
             "Not served",
             number(energy["unserved_kwh"], 1, "kWh"),
-            "trips beyond what the vehicles' batteries held",
+            "trips beyond what the vehicles' batteries held, loads that ran out of time",
         )
+    for row in _beside(found):
+        table.add_row(*row)
     table.add_row("Grid losses", number(found["network"]["losses_kwh"], 1, "kWh"), _losses(found))
     for key, words in (("import_kw", "Peak import"), ("export_kw", "Peak export")):
         peak = found["peaks"].get(key)
         if peak is not None and peak["value"] > 0.0:
             table.add_row(words, number(peak["value"], 1, "kW"), _moment(peak["time"]))
+    return table
+
+
+def _beside(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Rows of what there is beside electricity: heat, gas, carbon dioxide, imbalance."""
+    heat, gas, carbon = (found.get(name) for name in ("heat", "gas", "carbon"))
+    if heat:
+        yield (
+            "Heat used",
+            number(heat["load_kwh"], 1, "kWh"),
+            f"{number(heat['produced_kwh'], 1, 'kWh')} produced, with "
+            f"{number(heat['electricity_kwh'], 1, 'kWh')} of electricity net",
+        )
+        if heat["unserved_kwh"] or heat["utility_only_unserved_kwh"]:
+            yield (
+                "Heat not served",
+                number(heat["unserved_kwh"], 1, "kWh"),
+                f"{number(heat['utility_only_unserved_kwh'], 1, 'kWh')} with the utility alone",
+            )
+        if heat.get("unmet_kwh"):
+            yield "Too cold", number(heat["unmet_kwh"], 1, "kWh"), "heat beyond what the radiators give"
+        if heat["stored_difference_kwh"] is not None:
+            more = number(heat["stored_difference_kwh"], 1, "kWh", sign=True)
+            worth = number(heat["stored_difference_eur"], 2, "EUR", sign=True)
+            words = f"{more} against the utility alone, worth {worth}"
+            yield "Heat stored at the end", number(heat["stored_kwh"], 1, "kWh"), words
+    if gas:
+        alone = number(gas["utility_only_gas_kwh"], 1, "kWh")
+        words = f"{number(gas['gas_eur'], 2, 'EUR')}; {alone} with the utility alone"
+        yield "Gas burnt", number(gas["gas_kwh"], 1, "kWh"), words
+    if carbon:
+        words = f"{number(carbon['utility_only_carbon_kg'], 1, 'kg')} with the utility alone"
+        yield "Carbon dioxide", number(carbon["carbon_kg"], 1, "kg"), words
+    if "imbalance" in found:
+        yield _imbalance(found["imbalance"])
+
+
+def _imbalance(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    short, long = number(found["short_kwh"], 1, "kWh"), number(found["long_kwh"], 1, "kWh")
+    cost = number(found["cost_eur"], 2, "EUR")
+    share = percent(found["share_of_load"])
+    words = f"{share} of the consumption; {short} short, {long} long; {cost}"
+    return "Imbalance", number(found["energy_kwh"], 1, "kWh"), words
+
+
+MARKETS = ("Market", "Traded", "Trades", "Mean price", "Efficiency", "Internal", "Lost", "Unserved", "Dumped")
+"""Columns of the table of markets. Efficiency: surplus against the call-auction optimum of the same orders."""
+
+
+def market_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """The table of markets: a row for each carrier that is traded."""
+    return [
+        [
+            carrier,
+            number(part["p2p_kwh"], 1, "kWh"),
+            f"{part['trades']:,}",
+            number(part["mean_price_eur_per_kwh"], 4, "EUR/kWh"),
+            percent(part["allocative_efficiency"]),
+            number(part["internal_kwh"], 1, "kWh"),
+            *(number(part.get(name), 1, "kWh") for name in ("lost_kwh", "unserved_kwh", "dumped_kwh")),
+        ]
+        for carrier, part in (("electricity", found["trade"]), ("heat", found.get("heat", {})))
+        if "p2p_kwh" in part
+    ]
+
+
+def markets(found: Mapping[str, Any]) -> Table:
+    """The table of markets by carrier."""
+    table = _plain_table("Markets")
+    for name in MARKETS:
+        table.add_column(name, justify="left" if name == "Market" else "right")
+    for row in market_rows(found):
+        table.add_row(*row)
     return table
 
 

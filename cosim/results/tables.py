@@ -47,6 +47,8 @@ class Column:
     """May be left out by who records; it is NaN then."""
     members: Literal["", "prosumer"] = ""
     """For names: values are given as indices of the community's prosumers."""
+    carrier: str = ""
+    """Of the energy of a kind of device, kept in the field's metadata; "" for all other columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,10 @@ class Table:
 def field(column: Column, zone: str) -> pa.Field:
     """One Arrow field; times are UTC instants shown in `zone`."""
     kind = pa.timestamp("ms", tz=zone) if column.kind == "time" else _ARROW[column.kind]
-    return pa.field(column.name, kind, metadata={"unit": column.unit, "about": column.about})
+    metadata = {"unit": column.unit, "about": column.about}
+    if column.carrier:
+        metadata["carrier"] = column.carrier
+    return pa.field(column.name, kind, metadata=metadata)
 
 
 def numpy_type(kind: Kind) -> np.dtype[np.generic]:
@@ -108,15 +113,18 @@ def numpy_type(kind: Kind) -> np.dtype[np.generic]:
     return np.dtype("int32" if kind == "name" else kind)
 
 
-def _kwh(name: str, about: str, *, optional: bool = False) -> Column:
+def energy(name: str, about: str, *, optional: bool = False) -> Column:
+    """A column of energy, summed over blocks."""
     return Column(name, "kWh", about, optional=optional)
 
 
-def _eur(name: str, about: str, *, optional: bool = False) -> Column:
+def money(name: str, about: str, *, optional: bool = False) -> Column:
+    """A column of money, summed over blocks."""
     return Column(name, "EUR", about, optional=optional)
 
 
-def _price(name: str, about: str, weight: str = "") -> Column:
+def price(name: str, about: str, weight: str = "") -> Column:
+    """A column of prices, averaged over blocks."""
     return Column(name, "EUR/kWh", about, aggregate="mean", weight=weight)
 
 
@@ -141,21 +149,21 @@ STEPS = Table(
     "Totals of each community in each period.",
     "community",
     (
-        _kwh("load_kwh", "Consumption of all prosumers: inflexible load and vehicles."),
-        _kwh("generation_kwh", "Produced by all prosumers, after curtailment, positive."),
-        _kwh("curtailed_kwh", "What generators could have produced beyond that.", optional=True),
-        _kwh("storage_kwh", "Charged into batteries less discharged, at their terminals.", optional=True),
-        _kwh("net_kwh", "Metered energy of all prosumers, drawn positive: `import_kwh - export_kwh`."),
-        _kwh("import_kwh", "Bought from the utility."),
-        _kwh("export_kwh", "Fed in to the utility, positive."),
-        _kwh("p2p_kwh", "Traded between prosumers."),
-        _kwh(
+        energy("load_kwh", "Consumption of all prosumers: loads, vehicles, and what sources of heat draw."),
+        energy("generation_kwh", "Produced by all prosumers, after curtailment, positive."),
+        energy("curtailed_kwh", "What generators could have produced beyond that.", optional=True),
+        energy("storage_kwh", "Charged into batteries less discharged, at their terminals.", optional=True),
+        energy("net_kwh", "Metered energy of all prosumers, drawn positive: import - export, and imbalance."),
+        energy("import_kwh", "Bought from the utility, as contracted."),
+        energy("export_kwh", "Fed in to the utility, as contracted, positive."),
+        energy("p2p_kwh", "Traded between prosumers."),
+        energy(
             "internal_kwh", "Passed between devices of one prosumer by the market's matching.", optional=True
         ),
-        _kwh("offered_kwh", "Submitted for sale.", optional=True),
-        _kwh("asked_for_kwh", "Submitted to buy.", optional=True),
+        energy("offered_kwh", "Submitted for sale.", optional=True),
+        energy("asked_for_kwh", "Submitted to buy.", optional=True),
         Column("trades", "", "Number of trades.", "int64"),
-        _price("mean_price", "Mean price of the trades, weighted by volume; NaN without a trade.", "p2p_kwh"),
+        price("mean_price", "Mean price of the trades, weighted by volume; NaN without a trade.", "p2p_kwh"),
         Column(
             "last_price",
             "EUR/kWh",
@@ -177,27 +185,27 @@ STEPS = Table(
             aggregate="mean",
             optional=True,
         ),
-        _price("retail_price", "Mean over the prosumers of what the utility takes."),
-        _price("feed_in_price", "Mean over the prosumers of what the utility pays."),
-        _eur("cost_eur", "Bills of all prosumers, everything included."),
-        _eur("counterfactual_cost_eur", "What they would have paid with the utility alone."),
-        _kwh(
+        price("retail_price", "Mean over the prosumers of what the utility takes."),
+        price("feed_in_price", "Mean over the prosumers of what the utility pays."),
+        money("cost_eur", "Bills of all prosumers, everything included."),
+        money("counterfactual_cost_eur", "What they would have paid with the utility alone."),
+        energy(
             "counterfactual_import_kwh", "What they would have bought from the utility alone.", optional=True
         ),
-        _kwh("counterfactual_export_kwh", "What they would have fed in without trading.", optional=True),
-        _eur("surplus_eur", "Gain from the trades at the orders' own limit prices.", optional=True),
-        _eur(
+        energy("counterfactual_export_kwh", "What they would have fed in without trading.", optional=True),
+        money("surplus_eur", "Gain from the trades at the orders' own limit prices.", optional=True),
+        money(
             "optimal_surplus_eur",
             "The most that a call auction of the same orders could gain.",
             optional=True,
         ),
-        _kwh(
+        energy(
             "passive_kwh",
             "Drawn by the grid's own loads, which take no part, less its own generation.",
             optional=True,
         ),
-        _kwh("slack_kwh", "Drawn from the grid above.", optional=True),
-        _kwh("losses_kwh", "Lost in lines and transformers.", optional=True),
+        energy("slack_kwh", "Drawn from the grid above.", optional=True),
+        energy("losses_kwh", "Lost in lines and transformers.", optional=True),
         Column("vm_min_pu", "pu", "Lowest bus voltage.", "float32", "min", optional=True),
         Column("vm_max_pu", "pu", "Highest bus voltage.", "float32", "max", optional=True),
         Column(
@@ -213,7 +221,9 @@ STEPS = Table(
         ),
         Column("violations", "", "Broken limits, counted once an element and power flow.", "int64"),
         Column("broken_h", "h", "How long any limit was broken.", optional=True),
-        _kwh("counterfactual_losses_kwh", "What would have been lost with the utility alone.", optional=True),
+        energy(
+            "counterfactual_losses_kwh", "What would have been lost with the utility alone.", optional=True
+        ),
         Column(
             "counterfactual_violations",
             "",
@@ -224,14 +234,15 @@ STEPS = Table(
         Column(
             "stored_kwh",
             "kWh",
-            "In batteries and vehicles at the end of the period.",
+            "In batteries, vehicles and hydrogen tanks at the end of the period.",
             aggregate="last",
             optional=True,
         ),
         Column(
             "unserved_kwh",
             "kWh",
-            "Needed since the start and not to be had: trips beyond what a vehicle's battery held.",
+            "Needed since the start and not to be had: trips beyond what a vehicle's battery held, loads "
+            "that could wait and ran out of time.",
             aggregate="last",
             optional=True,
         ),
@@ -253,26 +264,28 @@ STEPS = Table(
 )
 PROSUMERS = Table(
     "prosumers",
-    "What each prosumer used, traded and paid. Each kind of device adds a column KIND_kwh, drawn positive.",
+    "What each prosumer used, traded and paid. Each kind of device adds a column KIND_kwh, drawn positive: "
+    "the energy at its main terminal, which is heat for what demands, stores and gives heat. What turns "
+    "electricity into heat, or gives both, adds KIND_electricity_kwh, too.",
     "prosumer",
     (
-        _kwh("load_kwh", "Consumption: inflexible load and vehicles."),
-        _kwh("generation_kwh", "Produced, after curtailment, positive."),
-        _kwh("net_kwh", "Metered, drawn positive: `bought - sold + import - export`."),
-        _kwh("bought_kwh", "Bought from other prosumers."),
-        _kwh("sold_kwh", "Sold to other prosumers, positive."),
-        _kwh("import_kwh", "Bought from the utility."),
-        _kwh("export_kwh", "Fed in to the utility, positive."),
+        energy("load_kwh", "Consumption: loads, vehicles, and what sources of heat draw."),
+        energy("generation_kwh", "Produced, after curtailment, positive."),
+        energy("net_kwh", "Metered, drawn positive: `bought - sold + import - export`, and imbalance."),
+        energy("bought_kwh", "Bought from other prosumers."),
+        energy("sold_kwh", "Sold to other prosumers, positive."),
+        energy("import_kwh", "Bought from the utility, as contracted."),
+        energy("export_kwh", "Fed in to the utility, as contracted, positive."),
         Column(
             "stored_kwh",
             "kWh",
-            "In batteries and vehicles at the end of the period.",
+            "In batteries, vehicles and hydrogen tanks at the end of the period.",
             aggregate="last",
             optional=True,
         ),
-        _eur("trade_cost_eur", "Paid to other prosumers less received from them."),
-        _eur("cost_eur", "The bill, everything included; negative is income."),
-        _eur("counterfactual_cost_eur", "The bill with the utility alone."),
+        money("trade_cost_eur", "Paid to other prosumers less received from them."),
+        money("cost_eur", "The bill, everything included; negative is income."),
+        money("counterfactual_cost_eur", "The bill with the utility alone."),
     ),
 )
 TRADES = Table(
@@ -283,8 +296,8 @@ TRADES = Table(
         Column("round", "", "Round of the session, from 0.", "int32"),
         Column("buyer", "", "Name of the prosumer who buys.", "name", members="prosumer"),
         Column("seller", "", "Name of the prosumer who sells.", "name", members="prosumer"),
-        _kwh("quantity_kwh", "Energy that changes hands."),
-        _price("price_eur_per_kwh", "Price before network charges, levies and taxes."),
+        energy("quantity_kwh", "Energy that changes hands."),
+        price("price_eur_per_kwh", "Price before network charges, levies and taxes."),
     ),
 )
 BUSES = Table(
@@ -366,7 +379,7 @@ TOTALS = Table(
         Column("group", "", "Group of the scenario.", "name", optional=True),
         Column("bus", "", "Bus at which the prosumer is connected.", "name", optional=True),
         *(column for column in PROSUMERS.columns if column.aggregate == "sum"),
-        _eur("saving_eur", "Bill with the utility alone less the bill."),
+        money("saving_eur", "Bill with the utility alone less the bill."),
         Column("worse_off", "", "True if the bill is higher than with the utility alone.", "bool", "last"),
     ),
 )

@@ -3,26 +3,55 @@ types of the columns are the results room's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from cosim.community.community import Community, Turn
+from cosim.community.community import INFLEXIBLE, Community, Turn
 from cosim.community.feeder import Snapshot
-from cosim.core.arrays import FloatArray, IntArray, sum_by
+from cosim.community.trading import Traded
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.carriers import Carrier
 from cosim.devices.base import Role
-from cosim.market.surplus import call_auction_surplus, surplus
-from cosim.results.columns import market_columns, trade_columns, violation_columns
+from cosim.results.carriers import Extent
+from cosim.results.columns import Kind, joined_trades, market_columns, trade_columns, violation_columns
+from cosim.simulation.beside import (
+    beside,
+    beside_by_prosumer,
+    by_role,
+    extent_of,
+    gains,
+    unpaired,
+    unserved_of,
+)
+
+__all__ = ["Columns", "extent_of", "flow_tables", "kinds_of", "prosumers", "steps", "trades"]
 
 Columns = dict[str, Any]
 
 
-def steps(community: Community) -> Columns:
-    """Totals of the period."""
+def kinds_of(communities: Sequence[Community]) -> tuple[Kind, ...]:
+    """Kinds of devices that have columns of their own, each once; the inflexible load has its own anyway."""
+    found = {
+        name: Kind(name, device.carrier, "electricity" in device.takes)
+        for community in communities
+        for name, device in community.fleet.kinds.items()
+        if name != INFLEXIBLE
+    }
+    return tuple(found.values())
+
+
+def steps(community: Community, extent: Extent | None = None) -> Columns:
+    """Totals of the period.
+
+    Args:
+        community: Of which community.
+        extent: Which further columns are recorded; None: those that the community has by itself.
+    """
+    extent = extent_of([community]) if extent is None else extent
     turn = community.turn
-    session, electricity = turn.gate.electricity, turn.dispatch.electricity
-    orders, clearing, worth = session.orders, session.clearing, session.worth_eur_per_kwh
+    electricity, clearing = turn.dispatch.electricity, turn.gate.electricity.clearing
     prices = turn.known.prices
     hours = community.feeder.rates.flows.hours
     generation = -_total(community, "generation")
@@ -43,28 +72,30 @@ def steps(community: Community) -> Columns:
         "counterfactual_import_kwh": float(turn.shadow.electricity.import_kwh.sum()),
         "counterfactual_export_kwh": float(turn.shadow.electricity.export_kwh.sum()),
         "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
-        "unserved_kwh": community.fleet.unserved_kwh(community.state),
+        "unserved_kwh": unserved_of(community, "electricity"),
         "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
-        "surplus_eur": surplus(orders, clearing.traded_kwh + clearing.internal_kwh, worth),
-        "optimal_surplus_eur": call_auction_surplus(orders, worth),
+        **gains(turn.gate.electricity),
         **_residuals(turn),
         **_grid(turn, hours),
         **_grid_alone(turn, hours),
+        **beside(community, extent),
     }
 
 
-def prosumers(community: Community, kinds: Iterable[str]) -> Columns:
+def prosumers(community: Community, kinds: Iterable[Kind], extent: Extent | None = None) -> Columns:
     """What each prosumer used, traded and paid.
 
     Args:
         community: Whose prosumers.
-        kinds: Device kinds that have a column of their own, also those that this community lacks.
+        kinds: Device kinds that have columns of their own, also those that this community lacks.
+        extent: As of `steps`.
     """
+    extent = extent_of([community]) if extent is None else extent
     turn = community.turn
     electricity = turn.dispatch.electricity
-    return {
-        "load_kwh": _by_role(community, "load"),
-        "generation_kwh": -_by_role(community, "generation"),
+    columns = {
+        "load_kwh": by_role(community, "load"),
+        "generation_kwh": -by_role(community, "generation"),
         "net_kwh": electricity.net_kwh,
         "bought_kwh": electricity.bought_kwh,
         "sold_kwh": electricity.sold_kwh,
@@ -74,13 +105,28 @@ def prosumers(community: Community, kinds: Iterable[str]) -> Columns:
         "trade_cost_eur": electricity.trade_cost_eur,
         "cost_eur": turn.bill.total_eur,
         "counterfactual_cost_eur": turn.shadow_bill.total_eur,
-        **{f"{kind}_kwh": community.by_prosumer(kind) for kind in kinds},
+        **beside_by_prosumer(community, extent),
     }
+    for kind in kinds:
+        columns[f"{kind.name}_kwh"] = community.by_prosumer(kind.name)
+        if kind.electric and kind.name in turn.dispatch.electricity_kwh:
+            drawn = turn.dispatch.electricity_kwh[kind.name]
+            columns[f"{kind.name}_electricity_kwh"] = community.fleet.total_by_prosumer({kind.name: drawn})
+    return columns
 
 
-def trades(community: Community) -> Columns:
-    """Every trade of the period."""
-    session = community.turn.gate.electricity
+def trades(community: Community, extent: Extent | None = None) -> Columns:
+    """Every trade for the period, heat before electricity; `extent` as of `steps`."""
+    extent = extent_of([community]) if extent is None else extent
+    gate = community.turn.gate
+    electricity = _trades_of(gate.electricity)
+    if not extent.heat_market:
+        return electricity
+    heat: dict[Carrier, Columns] = {} if gate.heat is None else {"heat": _trades_of(gate.heat)}
+    return joined_trades({**heat, "electricity": electricity})
+
+
+def _trades_of(session: Traded) -> Columns:
     return trade_columns(session.clearing.trades, session.orders.owner)
 
 
@@ -101,21 +147,7 @@ def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> 
 
 
 def _total(community: Community, role: Role) -> float:
-    return float(_by_role(community, role).sum())
-
-
-def _by_role(community: Community, role: Role) -> FloatArray:
-    """Electricity that the devices of a role draw, by prosumer [kWh]. What turns one carrier into another
-    counts as load where it draws, as generation where it gives."""
-    total = np.zeros(community.fleet.prosumers)
-    for kind, energy in community.turn.dispatch.electricity_kwh.items():
-        device = community.fleet.kinds[kind]
-        if device.role == role:
-            total += sum_by(device.prosumer, energy, len(total))
-        elif device.role == "conversion" and role != "storage":
-            part = np.maximum(energy, 0.0) if role == "load" else np.minimum(energy, 0.0)
-            total += sum_by(device.prosumer, part, len(total))
-    return total
+    return float(by_role(community, role).sum())
 
 
 def _possible_kwh(community: Community) -> float:
@@ -134,19 +166,15 @@ def _possible_kwh(community: Community) -> float:
 def _residuals(turn: Turn) -> Columns:
     """What the audits leave, relative: energy of every prosumer, money of all trades."""
     position = turn.dispatch.electricity
-    paired = (
-        position.bought_kwh
-        - position.sold_kwh
-        + position.import_kwh
-        - position.export_kwh
-        + position.imbalance_kwh
-    )
-    scale = float(np.abs(position.net_kwh).max(initial=1e-3))
-    paid = turn.bill.trade_eur
-    return {
-        "energy_residual": float(np.abs(position.net_kwh - paired).max(initial=0.0)) / scale,
-        "money_residual": abs(float(paid.sum())) / max(float(np.abs(paid).sum()), 1e-3),
-    }
+    left = [_relative_sum(turn.bill.trade_eur)]
+    if turn.dispatch.heat is not None:
+        left.append(_relative_sum(turn.bill.heat_trade_eur))
+    return {"energy_residual": unpaired(position), "money_residual": max(left)}
+
+
+def _relative_sum(paid: FloatArray) -> float:
+    """What payments among prosumers do not add up to zero, relative."""
+    return abs(float(paid.sum())) / max(float(np.abs(paid).sum()), 1e-3)
 
 
 def _grid(turn: Turn, hours: float) -> Columns:

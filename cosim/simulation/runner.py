@@ -12,10 +12,13 @@ from typing import Any
 from cosim.agents import Prosumer
 from cosim.analysis.indicators import Indicators
 from cosim.community.community import Community
+from cosim.core.arrays import FloatArray
+from cosim.core.carriers import Carrier
 from cosim.core.outputs import OutputsConfig
 from cosim.errors import OutputError
 from cosim.report.html import write_report
 from cosim.results import manifest as manifests
+from cosim.results.carriers import further
 from cosim.results.columns import device_columns
 from cosim.results.read import load
 from cosim.results.recorder import Members, Recorder
@@ -138,17 +141,18 @@ class Recording:
         communities = simulation.communities
         flows = communities[0].feeder.rates.flows
         self._members = [_members(community) for community in communities]
-        self._kinds = dict.fromkeys(
-            kind for community in communities for kind in community.fleet.kinds if kind != "load"
-        )
-        self._extra = device_columns(self._kinds)
+        self._kinds = columns.kinds_of(communities)
+        self._extent = columns.extent_of(communities)
+        extra = further(self._extent)
+        extra["prosumers"] = [*extra.get("prosumers", ()), *device_columns(self._kinds)]
+        self._extra = [column for column in extra["prosumers"] if column.aggregate == "sum"]
         self.recorder = Recorder(
             folder,
             simulation.clock,
             self._members,
             outputs,
             network_clock=flows,
-            extra={"prosumers": self._extra},
+            extra=extra,
         )
         sizes = {community.name: len(community.members.names) for community in communities}
         self._indicators = Indicators(simulation.clock, sizes, network_clock=flows)
@@ -164,11 +168,12 @@ class Recording:
     def _take(self, number: int, community: Community) -> None:
         turn = community.turn
         index = turn.period.index
-        totals = columns.steps(community)
+        extent = self._extent
+        totals = columns.steps(community, extent)
         for table, rows in (
             ("steps", totals),
-            ("prosumers", columns.prosumers(community, self._kinds)),
-            ("trades", columns.trades(community)),
+            ("prosumers", columns.prosumers(community, self._kinds, extent)),
+            ("trades", columns.trades(community, extent)),
         ):
             self._add(table, index, rows, number)
         for snapshot, (episode, lasted_h) in zip(turn.snapshots, turn.episodes, strict=True):
@@ -220,11 +225,12 @@ class Recording:
     def _closed_money(self) -> Money:
         """The money table of all communities, with what their stores hold at the end."""
         for number, community in enumerate(self.simulation.communities):
-            price = self._indicators.stored_price(number)
-            if price is not None:
-                actual = community.fleet.stored_kwh(community.state)
-                stored = actual - community.counterfactual.stored_kwh()
-                self._money[number].close({"electricity": (stored, price)})
+            stored: dict[Carrier, tuple[FloatArray, float]] = {}
+            for carrier, price in self._indicators.stored_prices(number).items():
+                actual = community.fleet.stored_kwh(community.state, carrier)
+                stored[carrier] = actual - community.counterfactual.stored_kwh(carrier), price
+            if stored:
+                self._money[number].close(stored)
         return combined([table.money() for table in self._money])
 
     def write_totals(self, folder: Path) -> Path:
