@@ -35,7 +35,7 @@ class Plan:
     energy_kwh: dict[str, FloatArray]
     """Kind -> energy at the main terminal by period, shape (H, d)."""
     value: dict[str, FloatArray]
-    """Kind with energy inside -> marginal value of it after the first period [EUR/kWh], shape (d,)."""
+    """Kind -> what a kWh more inside is worth in the first period [EUR/kWh], shape (d,)."""
     electricity_kwh: FloatArray
     """Net electricity of every prosumer, shape (H, n)."""
     heat_kwh: FloatArray

@@ -70,8 +70,9 @@ def plan_stores(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
         reluctance: What the future is distrusted by [EUR/kWh a period]: storing costs that much more, giving
             brings that much less, for each period that it lies ahead. So ties go to what can be done now.
         plan: Energy at the terminal, shape (d, H); written.
-        value: Marginal value of energy inside after the first period as planned [EUR/kWh], shape (d,);
-            written. Where the plan ends at a step of the curve, midway between the two slopes.
+        value: What a kWh more inside would be worth in the first period [EUR/kWh], U' above, shape (d,);
+            written. At a step, midway between the two slopes. Whoever draws for less than it and gives for
+            more does what was planned, as long as prices are what was expected.
     """
     count = low.shape[1]
     pieces = cost.shape[2] + 1
@@ -109,13 +110,15 @@ def plan_stores(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             least = _inside(low[d, t], charge[d], discharge[d])
             before = max(retention[d, t], LEAST_RETENTION) * inside + inflow[d, t]
             along = before - (start[t] - most)
-            kept_inside = _taken(widths[t], values[t], pieces_of[t], flow_width, flow_value, k, along)
+            kept_inside, slope = _taken(
+                widths[t], values[t], pieces_of[t], flow_width, flow_value, k, along, end_value[d]
+            )
             moved = min(max(start[t] + kept_inside - before, least), most)
             inside = before + moved
             energy_kwh = moved / charge[d] if moved > 0.0 else moved * discharge[d]
             plan[d, t] = min(max(energy_kwh, low[d, t]), high[d, t])
             if t == 0:
-                value[d] = _slope(widths[0], values[0], pieces_of[0], inside - start[0], end_value[d])
+                value[d] = slope
         for t in range(count):
             residual[row, t] += plan[d, t]
 
@@ -233,34 +236,29 @@ def _taken(
     flow_value: FloatArray,
     flows: int,
     along: float,
-) -> float:
-    """How much of the way along the merged slopes is content that stays: the other part is what is not drawn,
-    or given. The same order as in `_merged`."""
-    i, j, kept = 0, 0, 0.0
-    left = along
-    while left > 0.0 and (i < count or j < flows):
-        if j >= flows or (i < count and value[i] >= flow_value[j]):
-            step = min(width[i], left)
-            kept += step
+    otherwise: float,
+) -> tuple[float, float]:
+    """How much of the way along the merged slopes is content that stays (the other part is what is not drawn,
+    or given), and the slope there: midway between two at a step. The same order as in `_merged`."""
+    i, j, kept, left, slope = 0, 0, 0.0, along, otherwise
+    first = True
+    while i < count or j < flows:
+        of_content = j >= flows or (i < count and value[i] >= flow_value[j])
+        piece, worth = (width[i], value[i]) if of_content else (flow_width[j], flow_value[j])
+        if of_content:
             i += 1
         else:
-            step = min(flow_width[j], left)
             j += 1
+        if piece <= 0.0:
+            continue
+        if left <= NEAR_KWH and not first:
+            slope = 0.5 * (slope + worth)  # at the step between two pieces
+            break
+        slope, first = worth, False
+        step = min(piece, max(left, 0.0))
         left -= step
-    return kept
-
-
-@njit(cache=True)
-def _slope(width: FloatArray, value: FloatArray, count: int, along: float, otherwise: float) -> float:
-    """Slope of a curve some way along, midway between two at a step, the nearest beyond its ends."""
-    found, reached = otherwise, 0.0
-    for i in range(count):
-        reached += width[i]
-        found = value[i]
-        if along < reached - NEAR_KWH:
+        if of_content:
+            kept += step
+        if step < piece - NEAR_KWH:
             break
-        if along <= reached + NEAR_KWH:
-            if i + 1 < count:
-                found = 0.5 * (value[i] + value[i + 1])
-            break
-    return found
+    return kept, slope

@@ -124,10 +124,12 @@ class _Programme:
     def _variable(self, name: str, rows: str, lower: Any, upper: Any) -> Any:
         """Columns of shape (rows, B), bounded; `upper` gives the shape."""
         import pandas as pd
+        from xarray import DataArray
 
         lower, upper = np.broadcast_arrays(lower, upper)
         coords = [pd.RangeIndex(len(upper), name=rows), pd.RangeIndex(len(self.blocks), name="block")]
-        return self.model.add_variables(lower, upper, coords=coords, name=name)
+        bounds = (DataArray(bound, coords=coords) for bound in (lower, upper))
+        return self.model.add_variables(*bounds, name=name)
 
     def _data(self, values: FloatArray, rows: str) -> Any:
         """Numbers of shape (rows, B) beside variables of the same rows."""
@@ -156,6 +158,8 @@ class _Programme:
 
     def _memoryless(self) -> None:
         """Devices that hold nothing; those with a deadline draw their total."""
+        import pandas as pd
+
         own = self.columns
         self.free = np.flatnonzero(~own.firm & ~own.stores)
         if not len(self.free):
@@ -165,10 +169,11 @@ class _Programme:
         due = np.flatnonzero(~np.isnan(own.total[self.free]))
         if len(due):
             total = own.total[self.free][due]
-            late = self.model.add_variables(0.0, np.inf, coords=[self.power.coords["free"][due]], name="late")
-            drawn = self.power.isel(free=due).sum("block") + late
+            late = self.model.add_variables(0.0, coords=[pd.RangeIndex(len(due), name="late")], name="late")
+            drawn = self.power.isel(free=due).sum("block").rename(free="late")
+            drawn = drawn.assign_coords(late=np.arange(len(due)))
             self.due = due
-            self.model.add_constraints(drawn == self._data(total, "free"), name="due")
+            self.model.add_constraints(drawn + late == self._data(total, "late"), name="due")
             self.penalties.append((self.penalty * late).sum())
 
     def _stores(self) -> None:
