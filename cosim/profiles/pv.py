@@ -27,7 +27,7 @@ COOLING = (25.0, 6.84)
 """Faiman's heat loss of a module [W/(m2 K)] and its growth with wind [W s/(m3 K)]."""
 CALM = 1.0
 """Wind where the weather has none, as pvlib assumes [m/s]."""
-VERSION = 2
+VERSION = 3
 """Part of the cache key: to be raised when the method changes."""
 
 

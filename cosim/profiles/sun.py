@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.profiles.days import DayTable
 
 CELL_S = 300
 """Longest step at which the sun's position is looked at [s]."""
+MOST_SHIFT_S = 7200
+"""No irradiance is stamped further from when it was [s]."""
 CLEAREST = 1.2
 """Beam beyond this multiple of Meinel's clear sky is a low sun's artefact and becomes diffuse light."""
 LEAST_HEIGHT = 0.003
@@ -32,6 +35,45 @@ class Location:
     longitude_deg: float
     """East positive."""
     altitude_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class SunShift:
+    """How much later than its step the irradiance of a date was, rounded to `CELL_S`."""
+
+    minutes: float
+    """For days that are not in solar time."""
+    longitude_deg: float = 0.0
+    days: DayTable | None = None
+    """The recorded days, if some of them are in solar time."""
+    solar: BoolArray | None = None
+    """Which of them are stamped in true solar time instead of CET, shape (days,)."""
+
+    def of(self, day: IntArray) -> IntArray:
+        """Shift [s] of dates, given in days since 1970, shape as `day`."""
+        dates, inverse = np.unique(day, return_inverse=True)
+        minutes = np.full(len(dates), self.minutes)
+        if self.days is not None and self.solar is not None:
+            recorded = [self.days.index_of(date) for date in dates.tolist()]
+            later = 4.0 * (15.0 - self.longitude_deg) - equation_of_time(dates)
+            minutes = np.where(self.solar[recorded], later, minutes)
+        rounded = np.rint(minutes * 60 / CELL_S).astype(np.int64) * CELL_S
+        return np.asarray(rounded[inverse])
+
+
+def equation_of_time(day: IntArray) -> FloatArray:
+    """True less mean solar time [min] on days since 1970 (Spencer 1971)."""
+    angle = 2.0 * np.pi * (_day_of_year(day * 86400) - 1) / 365.0
+    return np.asarray(
+        229.18
+        * (
+            0.0000075
+            + 0.001868 * np.cos(angle)
+            - 0.032077 * np.sin(angle)
+            - 0.014615 * np.cos(2 * angle)
+            - 0.040849 * np.sin(2 * angle)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +182,25 @@ def _parts(
     dhi = np.asarray(irradiance.erbs(recorded.ghi, zenith, _day_of_year(utc_s))["dhi"])
     dhi = np.clip(dhi, 0.0, recorded.ghi)
     return recorded.ghi - dhi, dhi
+
+
+def placed(cells: Sunlight, place: IntArray, count: int) -> Sunlight:
+    """Cells by number, zero where there is none; those outside of 0 to count - 1 are left out.
+
+    Args:
+        cells: In any order.
+        place: Number of each, shape (k,). Of several with the same number one counts.
+        count: How many cells are wanted.
+    """
+    lit = np.flatnonzero((place >= 0) & (place < count) & (cells.ghi > 0))
+    to = place[lit]
+
+    def spread(values: FloatArray) -> FloatArray:
+        found = np.zeros((count, *values.shape[1:]))
+        found[to] = values[lit]
+        return found
+
+    return Sunlight(spread(cells.ghi), spread(cells.dni), spread(cells.dhi), spread(cells.sun))
 
 
 def gathered(cells: Sunlight, count: int) -> Sunlight:

@@ -23,18 +23,20 @@ from cosim.core.weather import Quantity
 from cosim.profiles.days import DayTable
 from cosim.profiles.sun import (
     CELL_S,
+    MOST_SHIFT_S,
     Irradiance,
     Location,
     Sunlight,
     directions,
     extraterrestrial,
     gathered,
+    placed,
     shaped,
 )
 from cosim.profiles.weather_config import WeatherConfig
 from cosim.profiles.weather_record import Record, read_record
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key: to be raised when the method changes."""
 
 
@@ -175,22 +177,23 @@ def _smooth(record: Record, column: int, axis: IntArray, step_s: int) -> FloatAr
 
 
 def _sunlight(record: Record, axis: IntArray, step_s: int) -> Sunlight:
-    """Irradiance by tick, from cells that divide both the recorded steps and the ticks."""
-    slot_s, shift = record.source.slot_s, record.sun_shift_s
+    """Irradiance by tick, from cells that divide both the recorded steps and the ticks. Steps are moved by
+    their date's shift; where two dates meet it is night."""
+    slot_s = record.source.slot_s
     begin, end = int(axis[0]), int(axis[-1]) + step_s
-    cell_s = gcd(CELL_S, step_s, slot_s, begin - shift)
-    slots = np.arange((begin - shift) // slot_s, -(-(end - shift) // slot_s))
-    start = slots * slot_s + shift
+    cell_s = gcd(CELL_S, step_s, slot_s, begin)
+    slots = np.arange((begin - MOST_SHIFT_S) // slot_s, -(-(end + MOST_SHIFT_S) // slot_s))
+    start = slots * slot_s + record.sun_shift.of(slots * slot_s // 86400)
     rows = record.source.rows(slots)
 
     def column(quantity: Quantity) -> FloatArray | None:
         return rows[:, record.quantities.index(quantity)] if quantity in record.quantities else None
 
     utc = start + record.axis_utc_s
-    middles = utc[0] + np.arange(len(slots) * slot_s // cell_s) * cell_s + cell_s // 2
+    within = np.arange(slot_s // cell_s) * cell_s
+    middles = (utc[:, None] + within + cell_s // 2).ravel()
     ghi = rows[:, record.column("ghi_w_per_m2")]
     recorded = Irradiance(ghi, column("dhi_w_per_m2"), column("dni_w_per_m2"))
     cells = shaped(recorded, utc, directions(middles, record.place))
-    inside = slice((begin - int(start[0])) // cell_s, (end - int(start[0])) // cell_s)
-    cut = Sunlight(cells.ghi[inside], cells.dni[inside], cells.dhi[inside], cells.sun[inside])
-    return gathered(cut, step_s // cell_s)
+    place = ((start[:, None] + within).ravel() - begin) // cell_s
+    return gathered(placed(cells, place, (end - begin) // cell_s), step_s // cell_s)

@@ -37,7 +37,7 @@ class DemandlibWeather(Config):
         unit="min",
         about=(
             "How much later than the stamped hour the irradiance was; default: as read from the data "
-            "(local mean time where it was measured, half an hour where it was computed)."
+            "(measured irradiance is in true solar time, computed one half an hour late)."
         ),
         ge=-60,
         le=60,

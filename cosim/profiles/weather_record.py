@@ -27,14 +27,15 @@ from cosim.profiles.days import YEAR_DAYS, DayTable, RecordedDays
 from cosim.profiles.profiles import Source
 from cosim.profiles.resample import standard_seconds, utc_seconds
 from cosim.profiles.series import Series, to_days
-from cosim.profiles.sun import Location
+from cosim.profiles.sun import Location, SunShift
 from cosim.profiles.weather_config import CsvWeather, DemandlibWeather, WeatherConfig
 
 HOUR_S = 3600
 CET_S = HOUR_S
 """Central European Time is an hour ahead of UTC [s]."""
-ROUND_S = 300
-"""Shifts of the irradiance are rounded to this [s]."""
+COMPUTED_MINUTES = 30.0
+"""Computed irradiance of the test reference years is that of the half hours before and after the stamp,
+measured irradiance is stamped in true solar time: seen in the data (docs/weather.md)."""
 FIRST_DAY = int(np.datetime64("2010-01-01", "D").astype(int))
 """The test reference years have no year of their own; they were issued in 2010."""
 _ROWS = 8760
@@ -69,8 +70,7 @@ class Record:
     """How many are recorded."""
     by_date: bool
     """Whether the axis is standard time and another year takes the same dates."""
-    sun_shift_s: int
-    """How much later than its step the irradiance was [s]."""
+    sun_shift: SunShift
     stamp: str
     """Changes with the content: for cache keys."""
 
@@ -139,17 +139,19 @@ def read_record(config: WeatherConfig, clock: Clock, folder: Path) -> Record:
 def _test_reference_year(config: DemandlibWeather) -> Record:
     path = try_file(config.region)
     try:
-        stamp = key_of("try", 1, *file_stamp(path))
+        stamp = key_of("try", 2, *file_stamp(path))
     except OSError as error:
         raise _broken(path, str(error)) from error
     found = cached_arrays(f"try-{stamp}", lambda: _parse_try(path))
     values = found["values"].copy()
     values[:, 0] += config.temperature_offset_k
-    latitude, longitude, altitude, measured = found["place"].tolist()
+    latitude, longitude, altitude = found["place"].tolist()
     days = DayTable(np.ascontiguousarray(values.reshape(365, 24, -1).transpose(0, 2, 1)), FIRST_DAY)
-    # What the clear days of the 15 years show: docs/weather.md.
-    later = (15.0 - longitude) * 4.0 if measured else 30.0
-    minutes = later if config.sun_shift_minutes is None else config.sun_shift_minutes
+    shift = (
+        SunShift(COMPUTED_MINUTES, longitude, days, found["measured"])
+        if config.sun_shift_minutes is None
+        else SunShift(config.sun_shift_minutes)
+    )
     return Record(
         name=f"test reference year {config.region} ({found['station']!s})",
         place=Location(latitude, longitude, altitude),
@@ -159,7 +161,7 @@ def _test_reference_year(config: DemandlibWeather) -> Record:
         axis_utc_s=-CET_S,
         steps=_ROWS,
         by_date=True,
-        sun_shift_s=round(minutes * 60 / ROUND_S) * ROUND_S,
+        sun_shift=shift,
         stamp=key_of(stamp, config.model_dump_json()),
     )
 
@@ -191,14 +193,12 @@ def _parse_try(path: Path) -> dict[str, NDArray[Any]]:
         raise _broken(path, "not the layout of a test reference year")
     degrees = [float(number) for number in place.groups()]
     beam, diffuse = table[:, _TRY["beam"]], table[:, _TRY["diffuse"]]
-    measured = bool((table[:, _TRY["origin"]] == _MEASURED).any())
     return {
         "values": np.column_stack(
             [table[:, _TRY["temperature"]], beam + diffuse, diffuse, table[:, _TRY["wind"]]]
         ),
-        "place": np.array(
-            [degrees[0] + degrees[1] / 60, degrees[2] + degrees[3] / 60, degrees[4], float(measured)]
-        ),
+        "place": np.array([degrees[0] + degrees[1] / 60, degrees[2] + degrees[3] / 60, degrees[4]]),
+        "measured": (table[:, _TRY["origin"]] == _MEASURED).reshape(365, 24).any(1),
         "station": np.array(station.group(1)),
     }
 
@@ -226,7 +226,7 @@ def _own(config: CsvWeather, clock: Clock, folder: Path) -> Record:
         axis_utc_s=-standard_offset(clock.zone, series.start_s) if repeat else series.start_s,
         steps=len(series.values_kw),
         by_date=repeat,
-        sun_shift_s=round(config.sun_shift_minutes * 60 / ROUND_S) * ROUND_S,
+        sun_shift=SunShift(config.sun_shift_minutes),
         stamp=stamp,
     )
 
