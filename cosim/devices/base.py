@@ -157,6 +157,8 @@ class Device(ABC):
     """Of the main terminal."""
     follows: ClassVar[Follows | None] = None
     """The kind of series that it follows (`Site.series[kind]`), None for devices without one."""
+    takes: ClassVar[tuple[Carrier, ...]] = ()
+    """Carriers that `inputs` names."""
     needs_weather: ClassVar[bool] = False
     """True: the scenario has to have a `weather`."""
     flexible: ClassVar[bool] = False
@@ -170,6 +172,8 @@ class Device(ABC):
         self.columns = columns
         self.site = site
         self.slot = _occurrence(prosumer)
+        self._seen: tuple[State, int, Ranges] | None = None
+        """What was possible last: from which state, in which period."""
 
     def __len__(self) -> int:
         return len(self.prosumer)
@@ -178,7 +182,18 @@ class Device(ABC):
         """The same devices with other series and weather, for example forecasts; all else is shared."""
         other = copy(self)
         other.site = replace(self.site, series=series, weather=weather)
+        other.forget()
         return other
+
+    def forget(self) -> None:
+        """What was possible is worked out anew: from now on series or weather may show something else."""
+        self._seen = None
+
+    def possible(self, state: State, period: Period) -> Ranges:
+        """`ranges`, worked out once: states are never changed, but replaced."""
+        if self._seen is None or self._seen[0] is not state or self._seen[1] != period.index:
+            self._seen = (state, period.index, self.ranges(state, period))
+        return self._seen[2]
 
     @classmethod
     def build(cls, requests: Sequence[Request], site: Site) -> Self:

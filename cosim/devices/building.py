@@ -117,7 +117,7 @@ class Building(Device):
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """The equation above; raises AuditError for heat that was not in the range."""
-        span = self.ranges(state, period)
+        span = self.possible(state, period)
         what = f"period {period.index}: building"
         heat = within_range(energy_kwh, span.low_kwh, span.high_kwh, what)
         temperature, lowest = state["temperature_c"], self.columns["t_min_c"]

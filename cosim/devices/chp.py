@@ -118,7 +118,7 @@ class Chp(HeatSource):
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Remembers the output; raises AuditError where it is outside of what minimum load and ramp allow."""
         what = f"period {period.index}: {self.kind}"
-        return {"output_kw": -within_ranges(energy_kwh, self.ranges(state, period), what) / period.hours}
+        return {"output_kw": -within_ranges(energy_kwh, self.possible(state, period), what) / period.hours}
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Heat that is possible, heat that cannot be avoided, and whether it runs."""

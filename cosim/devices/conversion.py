@@ -69,7 +69,7 @@ class HeatSource(Device):
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Nothing is remembered; raises AuditError where more is given than is possible, or less than the
         minimum load."""
-        within_ranges(energy_kwh, self.ranges(state, period), f"period {period.index}: {self.kind}")
+        within_ranges(energy_kwh, self.possible(state, period), f"period {period.index}: {self.kind}")
         return state
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:

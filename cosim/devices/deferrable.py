@@ -159,7 +159,7 @@ class Deferrable(Device):
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Adds to the job; at the end of its window counts what it lacks. Raises AuditError for energy that
         was not in the range, or between nothing and a step where the job cannot be interrupted."""
-        span, what = self.ranges(state, period), f"period {period.index}: deferrable"
+        span, what = self.possible(state, period), f"period {period.index}: deferrable"
         drawn = within_range(energy_kwh, span.low_kwh, span.high_kwh, what)
         nearest = np.where(2.0 * drawn < span.high_kwh, span.low_kwh, span.high_kwh)
         least = np.where(self._pausing, span.low_kwh, nearest)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 
 from cosim.core.arrays import FloatArray, IntArray, sum_by
 from cosim.core.carriers import Carrier
@@ -25,10 +26,9 @@ _ROUNDING = 1e-9
 
 @dataclass
 class _Kept:
-    """What was computed of devices without a state in a period."""
+    """What devices without a state draw from other carriers in a period."""
 
     index: int
-    ranges: dict[str, Ranges] = field(default_factory=dict)
     inputs: dict[str, Mapping[Carrier, FloatArray]] = field(default_factory=dict)
 
 
@@ -85,21 +85,13 @@ class Fleet:
         Raises:
             RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite.
         """
-        kept = self._kept_of(period).ranges
-        found = {}
-        for name, device in self.kinds.items():
-            if name in self._stateless:
-                if name not in kept:
-                    kept[name] = _ranges(device, state[name], period)
-                found[name] = kept[name]
-            else:
-                found[name] = _ranges(device, state[name], period)
-        return found
+        return {name: _ranges(device, state[name], period) for name, device in self.kinds.items()}
 
     def forget(self) -> None:
-        """What devices without a state can do is not computed again in a period: from now on it may differ,
-        because they see other series or another weather."""
+        """What devices can do is worked out anew: from now on series or weather may show something else."""
         self._kept = _Kept(-1)
+        for device in self.kinds.values():
+            device.forget()
 
     def _kept_of(self, period: Period) -> _Kept:
         if self._kept.index != period.index:
@@ -187,17 +179,27 @@ class Fleet:
         return total
 
 
+@njit(cache=True)
+def _orderly(low: FloatArray, base: FloatArray, high: FloatArray) -> bool:
+    """Whether every range is finite and in its order."""
+    for row in range(len(low)):
+        width = high[row] - low[row]
+        if not (low[row] <= base[row] + _ROUNDING and base[row] <= high[row] + _ROUNDING):
+            return False
+        if not np.isfinite(width):
+            return False
+    return True
+
+
 def _ranges(device: Device, state: State, period: Period) -> Ranges:
     """What the devices of one kind can do; a kind may be somebody else's code."""
     who = f"period {period.index}: device {device.kind!r}"
     try:
-        ranges = device.ranges(state, period)
+        ranges = device.possible(state, period)
         low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
-        below, above = base - low, high - base
-        shapes = below.shape == above.shape == (len(device),)
-        # Written so that NaN fails too; what is wrong where is looked for only then.
-        if shapes and min(below.min(), above.min()) >= -_ROUNDING and np.isfinite((below + above).sum()):
-            return ranges
+        shapes = {np.shape(low), np.shape(base), np.shape(high)}
+        if shapes == {(len(device),)} and _orderly(low, base, high):
+            return ranges  # what is wrong where is looked for only if something is
         right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
     except CosimError:
         raise
