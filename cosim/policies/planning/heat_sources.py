@@ -26,6 +26,7 @@ def heat_curve(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     edge: FloatArray,
     cost: FloatArray,
     source: FloatArray,
+    price: FloatArray,
 ) -> None:
     """Marginal cost of a prosumer's net heat demand, every source in two steps, cheapest first.
 
@@ -40,8 +41,8 @@ def heat_curve(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
         most: Upper bound: what it costs from others, or to go without, shape (n, H).
         edge: Net heat demands at which the marginal cost changes, shape (n, H, 2 S + 1); written.
         cost: Marginal cost between them [EUR/kWh], shape (n, H, 2 S + 2); written.
-        source: Number of the source that gives between edge k and k + 1, shape (n, H, 2 S); written. Beyond
-            `most` in cost the source stands still and others give, below `least` it runs whatever the demand.
+        source: Number of the source that gives between edge k and k + 1, shape (n, H, 2 S); written.
+        price: What its heat costs there, whatever the bounds [EUR/kWh], shape (n, H, 2 S); written.
     """
     n, count, sources = capacity.shape
     for i in range(n):
@@ -57,14 +58,14 @@ def heat_curve(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
                 first = whole if per_kwh == 0.0 else min(whole, room / abs(per_kwh))
                 for step in range(2):
                     width = first if step == 0 else whole - first
-                    price = fuel + per_kwh * (first_price if step == 0 else then_price)
+                    own = fuel + per_kwh * (first_price if step == 0 else then_price)
                     place = found
-                    while place > 0 and cost[i, t, place] > price:
-                        cost[i, t, place + 1] = cost[i, t, place]
+                    while place > 0 and price[i, t, place - 1] > own:
+                        price[i, t, place] = price[i, t, place - 1]
                         edge[i, t, place + 1] = edge[i, t, place]
                         source[i, t, place] = source[i, t, place - 1]
                         place -= 1
-                    cost[i, t, place + 1] = price
+                    price[i, t, place] = own
                     edge[i, t, place + 1] = width  # turned into an edge below
                     source[i, t, place] = s
                     found += 1
@@ -72,13 +73,13 @@ def heat_curve(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             cost[i, t, 0] = least[i, t]
             for k in range(1, found + 1):
                 edge[i, t, k] += edge[i, t, k - 1]
-                cost[i, t, k] = min(max(cost[i, t, k], least[i, t]), most[i, t])
+                cost[i, t, k] = min(max(price[i, t, k - 1], least[i, t]), most[i, t])
             cost[i, t, found + 1] = most[i, t]
 
 
 @njit(cache=True)
 def give_heat(
-    demand: FloatArray, edge: FloatArray, cost: FloatArray, source: FloatArray, least: FloatArray,
+    demand: FloatArray, edge: FloatArray, price: FloatArray, source: FloatArray, least: FloatArray,
     most: FloatArray, trades: FloatArray, given: FloatArray,
 ) -> None:  # fmt: skip
     """Which source gives how much, shape (n, H, S); written to `given`, which starts at zero.
@@ -94,10 +95,10 @@ def give_heat(
                 width = edge[i, t, k + 1] - edge[i, t, k]
                 amount = min(max(need - edge[i, t, k], 0.0), width)
                 if trades[i, t] > 0.0:
-                    if cost[i, t, k + 1] >= most[i, t]:
-                        amount = 0.0
-                    elif cost[i, t, k + 1] <= least[i, t]:
+                    if price[i, t, k] < least[i, t]:
                         amount = width
+                    elif price[i, t, k] > most[i, t]:
+                        amount = 0.0
                 given[i, t, int(source[i, t, k])] += amount
 
 

@@ -143,17 +143,17 @@ def _plan_heat(
         least = np.where(trades > 0.0, np.minimum(heat_sell, heat_buy).T, least)
     steps = 2 * len(sources)
     edge, cost = np.zeros((n, count, steps + 1)), np.zeros((n, count, steps + 2))
-    which = np.zeros((n, count, steps))
+    which, price = np.zeros((n, count, steps)), np.zeros((n, count, steps))
     heat_curve(
         capacity, electricity, fuel, house.net["electricity"], house.sell, house.buy, least, most,
-        edge, cost, which,
+        edge, cost, which, price,
     )  # fmt: skip
     end_value = cost_at(house.net["heat"], edge, cost).mean(axis=1)
     end_value = np.minimum(end_value, cost[:, :, -2].max(axis=1, initial=0.0))  # going without is no price
     for kind, owned in stores:
         _plan_store(house, kind, owned, edge, cost, end_value[owned.owner], hourly)
     given = np.zeros(shape)
-    give_heat(house.net["heat"], edge, cost, which, least, most, trades, given)
+    give_heat(house.net["heat"], edge, price, which, least, most, trades, given)
     for kind, owned in outlook.devices.items():
         if owned.role == "conversion" and not _remembers(owned.envelope):
             energy = owned.envelope.high_kwh.T.copy()
