@@ -35,7 +35,8 @@ def switched_on(devices: HeatDevices, order: IntArray, start: IntArray) -> BoolA
 
     Cheapest first, a source is on if what it would have to give at least is wanted: needed, or worth more
     than its cost to a store. It is also on, whatever comes of the rest, if without it the need would not be
-    met. Devices without a minimum, and those that cannot stop, are on.
+    met. Devices without a minimum, and those that cannot stop, are on; what the latter have to give is taken
+    off the need before anything else.
 
     Args:
         devices: What they can do.
@@ -70,11 +71,11 @@ def _cheapest(rows, source, give, done):  # type: ignore[no-untyped-def]  # inli
 
 @njit(cache=True)
 def _others(rows, source, low, base, minimum, done, missing):  # type: ignore[no-untyped-def]  # inlined
-    """What the sources that come later could give, were they on."""
+    """What the sources that come later could give, were they on, beyond what they have to."""
     total = 0.0
     for row in rows:
         if source[row] and not done[row] and (base[row] != 0.0 or minimum[row] <= missing):
-            total -= low[row]
+            total += base[row] - low[row]
     return total
 
 
@@ -97,8 +98,8 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
         rows = order[start[owner] : start[owner + 1]]
         need, spare = 0.0, 0.0
         for row in rows:
+            need += base[row]
             if not source[row]:
-                need += base[row]
                 spare += base[row] - low[row]
         taken = 0.0
         while True:
@@ -112,7 +113,7 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
                     worth += high[row] - base[row]
             missing = need - taken
             if minimum[k] <= 0.0 or base[k] != 0.0 or worth >= minimum[k]:
-                taken += min(-low[k], max(worth, 0.0))
+                taken += min(base[k] - low[k], max(worth, 0.0))
                 continue
             on[k] = False
             if missing > DUST_KWH:
