@@ -10,7 +10,15 @@ from cosim.policies import Policy, create, load, names
 from cosim.policies.rules.zip import ZeroIntelligencePlus
 from cosim.policies.sample import sample_spec
 
-SHIPPED = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
+SHIPPED = [
+    "utility-only",
+    "self-consumption",
+    "fixed-reservation",
+    "zero-intelligence",
+    "zip",
+    "price-taker",
+    "community-planner",
+]
 
 
 def write_module(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
