@@ -13,10 +13,10 @@ planner has its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
@@ -35,6 +35,9 @@ State = Mapping[str, FloatArray]
 
 
 Role = Literal["load", "generation", "storage", "conversion"]
+Kept = TypeVar("Kept")
+REMEMBERED = 16
+"""How many results of `Device.once` a kind keeps."""
 Follows = Literal["load", "pv", "wind", "heat"]
 """What kind of series a device follows; where it comes from is its `profile` in the scenario."""
 
@@ -174,6 +177,7 @@ class Device(ABC):
         self.slot = _occurrence(prosumer)
         self._seen: tuple[State, int, Ranges] | None = None
         """What was possible last: from which state, in which period."""
+        self._once: dict[tuple[str, int, int], Any] = {}
 
     def __len__(self) -> int:
         return len(self.prosumer)
@@ -188,6 +192,24 @@ class Device(ABC):
     def forget(self) -> None:
         """What was possible is worked out anew: from now on series or weather may show something else."""
         self._seen = None
+        self._once = {}
+
+    def once(self, name: str, first: int, count: int, compute: Callable[[int, int], Kept]) -> Kept:
+        """`compute(first, count)`, worked out once: for what hangs on time, series and weather alone.
+
+        Args:
+            name: Of what is computed.
+            first: First period.
+            count: Number of periods.
+            compute: Is not asked again until `forget`, or until a few other periods were asked for.
+        """
+        key = name, first, count
+        if key not in self._once:
+            if len(self._once) >= REMEMBERED:
+                self._once.clear()
+            self._once[key] = compute(first, count)
+        kept: Kept = self._once[key]
+        return kept
 
     def possible(self, state: State, period: Period) -> Ranges:
         """`ranges`, worked out once: states are never changed, but replaced."""

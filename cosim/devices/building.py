@@ -130,9 +130,13 @@ class Building(Device):
 
     def _unheated_c(self, temperature_c: FloatArray, period: Period) -> FloatArray:
         """Temperature at the end of the period without heat [degC], shape (d,)."""
-        outside = float(self._weather("temperature_c", period.index, 1)[0])
-        gains: FloatArray = self._gains_kwh(period.index, 1)[0]
-        return self._kept * temperature_c + self._lost * outside + self._k_per_kwh * gains
+        return self._kept * temperature_c + self.once("passive", period.index, 1, self._passive_k)
+
+    def _passive_k(self, first: int, count: int) -> FloatArray:
+        """What outdoor air and gains add to the temperature in a period [K], shape (d,)."""
+        outside = float(self._weather("temperature_c", first, count)[0])
+        gains: FloatArray = self._gains_kwh(first, count)[0]
+        return self._lost * outside + self._k_per_kwh * gains
 
     def _gains_kwh(self, first: int, count: int) -> FloatArray:
         """Heat of occupants and sun by period [kWh], shape (count, d)."""

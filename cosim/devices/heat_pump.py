@@ -113,11 +113,11 @@ class HeatPump(HeatSource):
 
     def cop(self, first: int, count: int) -> FloatArray:
         """Heat per electricity in the periods from `first` on, shape (count, d)."""
-        return 1.0 / self._electricity_per_heat(first, count)
+        return 1.0 / self.once("electricity", first, count, self._electricity_per_heat)
 
     def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
         """Electricity; what comes from the surroundings is free."""
-        return {"electricity": -self._electricity_per_heat(first, count)}
+        return {"electricity": -self.once("electricity", first, count, self._electricity_per_heat)}
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Heat that is possible now, and the COP."""

@@ -190,10 +190,18 @@ class _Spread:
     clock: Clock
     error: float
     """One hour ahead."""
+    _known: dict[tuple[int, int], FloatArray] = field(default_factory=dict, init=False, repr=False)
+    """By lead of the first tick and their number."""
 
     def sigma(self, first: int, last: int, issued: int) -> FloatArray:
         """Of the ticks first to last - 1; the lead goes to a tick's end, zero for what has happened,
         shape (last - first,)."""
+        key = first - issued, last - first
+        if key not in self._known:
+            self._known[key] = self._sigma(first, last, issued)
+        return self._known[key]
+
+    def _sigma(self, first: int, last: int, issued: int) -> FloatArray:
         lead = np.maximum(np.arange(first, last) - issued + 1, 0) * self.clock.hours
         grown = np.minimum(lead, self.config.cap_hours) ** self.config.growth
         return np.where(lead > 0, self.error * grown, 0.0)
