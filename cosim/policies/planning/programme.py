@@ -111,9 +111,8 @@ class _Programme:
         self.outlook, self.blocks, self.penalty = outlook, blocks, penalty
         self.columns = Columns.of(outlook)
         self.model: Model = Model()
-        self.cost: list[Any] = []
-        self.penalties: list[Any] = []
-        self.gains: list[Any] = []
+        self.priced: list[tuple[Any, FloatArray]] = []
+        """Labels of variables and what a kWh of each costs [EUR/kWh]."""
         self.free = self.due = np.zeros(0, dtype=np.int64)
         self.net: dict[Carrier, list[Any]] = {"electricity": [], "heat": []}
         self._memoryless()
@@ -137,8 +136,16 @@ class _Programme:
 
         return DataArray(values, dims=(rows, "block")[: values.ndim])
 
-    def _take(self, energy: Any, rows: str, chosen: Any) -> None:
-        """Count a variable's energy in the balances of its owners, and its gas as a cost."""
+    def _price(self, variable: Any, eur_per_kwh: Any) -> None:
+        """Add a variable to what is minimised."""
+        labels = np.asarray(variable.labels)
+        self.priced.append((labels.ravel(), np.broadcast_to(eur_per_kwh, labels.shape).ravel()))
+
+    def _take(self, parts: list[tuple[Any, float]], rows: str, chosen: Any) -> None:
+        """Count the signed sum of variables in the balances of the owners, and its gas as a cost."""
+        energy = parts[0][1] * parts[0][0]
+        for variable, sign in parts[1:]:
+            energy = energy + sign * variable
         for carrier in self.net:
             weight = self.columns.taken[carrier][chosen]
             if weight.any():
@@ -146,7 +153,8 @@ class _Programme:
         gas = self.columns.taken["gas"][chosen]
         if gas.any():
             price = self.outlook.gas_price.T[self.columns.owner[chosen]]
-            self.cost.append((energy * self._data(gas * price, rows)).sum())
+            for variable, sign in parts:
+                self._price(variable, sign * gas * price)
 
     def _by_owner(self, expression: LinearExpression, rows: str, chosen: Any) -> LinearExpression:
         """Sums over the devices of each prosumer; nothing for who has none."""
@@ -165,7 +173,7 @@ class _Programme:
         if not len(self.free):
             return
         self.power = self._variable("power", "free", own.low[self.free], own.high[self.free])
-        self._take(self.power, "free", self.free)
+        self._take([(self.power, 1.0)], "free", self.free)
         due = np.flatnonzero(~np.isnan(own.total[self.free]))
         if len(due):
             total = own.total[self.free][due]
@@ -174,7 +182,7 @@ class _Programme:
             drawn = drawn.assign_coords(late=np.arange(len(due)))
             self.due = due
             self.model.add_constraints(drawn + late == self._data(total, "late"), name="due")
-            self.penalties.append((self.penalty * late).sum())
+            self._price(late, self.penalty)
 
     def _stores(self) -> None:
         """Content from block to block; outside its window only for a penalty."""
@@ -195,8 +203,8 @@ class _Programme:
         gained = eta * charge - give / self._data(own.discharge, "store")
         self.model.add_constraints(inside - kept - gained == self._data(enters, "store"), name="content")
         self._windows(inside)
-        self._take(charge - give, "store", own.store)
-        self.gains.append((inside.isel(block=-1) * self._data(-own.end_value, "store")).sum())
+        self._take([(charge, 1.0), (give, -1.0)], "store", own.store)
+        self._price(inside.isel(block=-1), -own.end_value)
 
     def _windows(self, inside: Any) -> None:
         """Windows that may not be kept whatever is done: outside of them for a penalty."""
@@ -209,7 +217,8 @@ class _Programme:
         held = inside.isel(store=chosen).rename(store="soft").assign_coords(soft=np.arange(len(chosen)))
         self.model.add_constraints(held + short >= self._data(floor, "soft"), name="floor")
         self.model.add_constraints(held - over <= self._data(full, "soft"), name="full")
-        self.penalties.append((self.penalty * (short + over)).sum())
+        self._price(short, self.penalty)
+        self._price(over, self.penalty)
 
     def _balance_electricity(self, trade: bool) -> None:
         """Each prosumer's, and what is bought is what is sold."""
@@ -218,8 +227,8 @@ class _Programme:
         drawn, fed = (self._variable(name, "prosumer", 0.0, endless) for name in ("import", "export"))
         retail = look.retail.T
         feed_in = np.minimum(look.feed_in.T, retail)  # buying in order to sell is nobody's business
-        self.cost += [(drawn * self._data(retail, "prosumer")).sum()]
-        self.cost += [(fed * self._data(-feed_in, "prosumer")).sum()]
+        self._price(drawn, retail)
+        self._price(fed, -feed_in)
         supply = drawn - fed
         if trade:
             bought, sold = (self._variable(name, "prosumer", 0.0, endless) for name in ("bought", "sold"))
@@ -228,7 +237,7 @@ class _Programme:
                 np.maximum(look.ask_floor.T - feed_in, 0.0),
             )
             for energy, charge in zip((bought, sold), charges, strict=True):
-                self.cost.append((energy * self._data(charge + LEAST_CHARGE, "prosumer")).sum())
+                self._price(energy, charge + LEAST_CHARGE)
             supply = supply + bought - sold
             self.model.add_constraints((bought - sold).sum("prosumer") == 0.0, name="market")
         firm = self._data(self.columns.firm_kwh("electricity", n), "prosumer")
@@ -248,7 +257,7 @@ class _Programme:
         names = ("unserved", "dumped")
         unserved, dumped = (self._variable(name, "warm", 0.0, endless) for name in names)
         supply = unserved - dumped
-        self.penalties.append((self.penalty * unserved).sum())
+        self._price(unserved, self.penalty)
         if trade and look.heat_loop[rows].any():
             open_to = np.where(look.heat_loop[rows, None], endless, 0.0)
             names = ("heat_bought", "heat_sold")
@@ -257,7 +266,8 @@ class _Programme:
             delivered = bought.sum("warm")
             kept = 1.0 - look.loss_factor
             self.model.add_constraints(delivered - kept * sold.sum("warm") == 0.0, name="loop")
-            self.cost.append((LEAST_CHARGE * (bought + sold)).sum())
+            self._price(bought, LEAST_CHARGE)
+            self._price(sold, LEAST_CHARGE)
             if np.isfinite(look.loop_capacity_kwh):
                 most = self._data(look.loop_capacity_kwh * self.blocks.width.astype(float), "block")
                 self.model.add_constraints(delivered <= most, name="capacity")
@@ -272,8 +282,12 @@ class _Programme:
         Raises:
             PolicyError: unless the optimum was found.
         """
-        parts = [*self.cost, *self.penalties, *self.gains]
-        self.model.add_objective(sum(parts[1:], parts[0]))
+        from linopy import LinearExpression
+        from xarray import Dataset
+
+        labels, prices = (np.concatenate(column) for column in zip(*self.priced, strict=True))
+        terms = Dataset({"coeffs": ("_term", prices), "vars": ("_term", labels), "const": 0.0})
+        self.model.add_objective(LinearExpression(terms, self.model))
         return solve(self.model)
 
     def solution(self, found: Optimum, seconds: float) -> Solution:
