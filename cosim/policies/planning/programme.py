@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.blocks import Blocks, by_block
@@ -29,7 +29,7 @@ from cosim.policies.planning.columns import Columns
 from cosim.policies.planning.highs import Optimum, solve
 
 if TYPE_CHECKING:
-    from linopy import LinearExpression, Model
+    from linopy import Model
 
 PENALTY_EUR_PER_KWH = 10.0
 """For heat that is not served, and for content outside its window: more than any price, so that it happens
@@ -37,6 +37,9 @@ only where nothing else is possible, and a programme with consistent envelopes a
 LEAST_CHARGE = 1e-6
 """On everything that is traded [EUR/kWh]: nobody trades for nothing."""
 FLOWS = ("import", "export", "bought", "sold", "heat_bought", "heat_sold", "unserved", "dumped")
+
+Term = tuple[IntArray, Any]
+"""Labels of variables and their coefficients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,77 +114,83 @@ class _Programme:
         self.outlook, self.blocks, self.penalty = outlook, blocks, penalty
         self.columns = Columns.of(outlook)
         self.model: Model = Model()
-        self.priced: list[tuple[Any, FloatArray]] = []
+        self.priced: list[tuple[IntArray, FloatArray]] = []
         """Labels of variables and what a kWh of each costs [EUR/kWh]."""
         self.free = self.due = np.zeros(0, dtype=np.int64)
-        self.net: dict[Carrier, list[Any]] = {"electricity": [], "heat": []}
+        self.net: dict[Carrier, list[Term]] = {"electricity": [], "heat": []}
         self._memoryless()
         self._stores()
         self._balance_electricity(trade)
         self._balance_heat(trade)
 
-    def _variable(self, name: str, rows: str, lower: Any, upper: Any) -> Any:
-        """Columns of shape (rows, B), bounded; `upper` gives the shape."""
-        import pandas as pd
+    def _variable(self, name: str, rows: str, lower: Any, upper: Any) -> IntArray:
+        """Variables between bounds, of shape (rows, B) or (rows,); `upper` has it. Returns their labels."""
+        from pandas import RangeIndex
         from xarray import DataArray
 
         lower, upper = np.broadcast_arrays(lower, upper)
-        coords = [pd.RangeIndex(len(upper), name=rows), pd.RangeIndex(len(self.blocks), name="block")]
+        coords = [
+            RangeIndex(length, name=dim) for dim, length in zip((rows, "block"), upper.shape, strict=False)
+        ]
         bounds = (DataArray(bound, coords=coords) for bound in (lower, upper))
-        return self.model.add_variables(*bounds, name=name)
+        return np.asarray(self.model.add_variables(*bounds, name=name).labels)
 
-    def _data(self, values: FloatArray, rows: str) -> Any:
-        """Numbers of shape (rows, B) beside variables of the same rows."""
-        from xarray import DataArray
+    def _require(self, name: str, dims: tuple[str, ...], terms: list[Term], sign: str, right: Any) -> None:
+        """Constraints: the sum of the terms against the right-hand side, which has the shape of `dims`. Terms
+        have that shape, or one axis more, to be summed over; -1 stands for no variable."""
+        from linopy import LinearExpression
+        from xarray import DataArray, Dataset
 
-        return DataArray(values, dims=(rows, "block")[: values.ndim])
+        shape = np.shape(right)
+        labels, numbers = (
+            np.concatenate([np.reshape(part, (*shape, -1)) for part in parts], axis=-1)
+            for parts in zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
+        )
+        numbers = np.where(labels < 0, np.nan, numbers)
+        coords = {dim: np.arange(length) for dim, length in zip(dims, shape, strict=True)}
+        axes = (*dims, "_term")
+        sums = Dataset(
+            {"coeffs": (axes, numbers), "vars": (axes, labels), "const": (dims, np.zeros(shape))}, coords
+        )
+        constant = DataArray(right, coords=coords, dims=dims)
+        self.model.add_constraints(LinearExpression(sums, self.model), sign, constant, name=name)
 
-    def _price(self, variable: Any, eur_per_kwh: Any) -> None:
-        """Add a variable to what is minimised."""
-        labels = np.asarray(variable.labels)
+    def _price(self, labels: IntArray, eur_per_kwh: Any) -> None:
+        """Add variables to what is minimised."""
         self.priced.append((labels.ravel(), np.broadcast_to(eur_per_kwh, labels.shape).ravel()))
 
-    def _take(self, parts: list[tuple[Any, float]], rows: str, chosen: Any) -> None:
-        """Count the signed sum of variables in the balances of the owners, and its gas as a cost."""
-        energy = parts[0][1] * parts[0][0]
-        for variable, sign in parts[1:]:
-            energy = energy + sign * variable
-        for carrier in self.net:
-            weight = self.columns.taken[carrier][chosen]
-            if weight.any():
-                self.net[carrier].append(self._by_owner(energy * self._data(weight, rows), rows, chosen))
-        gas = self.columns.taken["gas"][chosen]
+    def _take(self, labels: IntArray, chosen: IntArray, sign: float = 1.0) -> None:
+        """Count energy of some devices in the balances of their owners, and its gas as a cost."""
+        own, n = self.columns, len(self.outlook)
+        owner = own.owner[chosen]
+        order = np.argsort(owner, kind="stable")
+        place = np.arange(len(owner)) - np.searchsorted(owner[order], owner[order])  # among the owner's
+        for carrier, terms in self.net.items():
+            weight = sign * own.taken[carrier][chosen]
+            if not weight.any():
+                continue
+            shape = (n, len(self.blocks), int(place.max()) + 1)
+            by_owner, numbers = np.full(shape, -1, dtype=np.int64), np.zeros(shape)
+            by_owner[owner[order], :, place] = np.where(weight != 0.0, labels, -1)[order]
+            numbers[owner[order], :, place] = weight[order]
+            terms.append((by_owner, numbers))
+        gas = own.taken["gas"][chosen]
         if gas.any():
-            price = self.outlook.gas_price.T[self.columns.owner[chosen]]
-            for variable, sign in parts:
-                self._price(variable, sign * gas * price)
-
-    def _by_owner(self, expression: LinearExpression, rows: str, chosen: Any) -> LinearExpression:
-        """Sums over the devices of each prosumer; nothing for who has none."""
-        from xarray import DataArray
-
-        owner = DataArray(self.columns.owner[chosen], dims=rows, name="prosumer")
-        summed = expression.groupby(owner).sum()
-        return summed.reindex(prosumer=np.arange(len(self.outlook))).fillna(0.0)
+            self._price(labels, sign * gas * self.outlook.gas_price.T[owner])
 
     def _memoryless(self) -> None:
         """Devices that hold nothing; those with a deadline draw their total."""
-        import pandas as pd
-
         own = self.columns
         self.free = np.flatnonzero(~own.firm & ~own.stores)
         if not len(self.free):
             return
-        self.power = self._variable("power", "free", own.low[self.free], own.high[self.free])
-        self._take([(self.power, 1.0)], "free", self.free)
-        due = np.flatnonzero(~np.isnan(own.total[self.free]))
-        if len(due):
-            total = own.total[self.free][due]
-            late = self.model.add_variables(0.0, coords=[pd.RangeIndex(len(due), name="late")], name="late")
-            drawn = self.power.isel(free=due).sum("block").rename(free="late")
-            drawn = drawn.assign_coords(late=np.arange(len(due)))
-            self.due = due
-            self.model.add_constraints(drawn + late == self._data(total, "late"), name="due")
+        power = self._variable("power", "free", own.low[self.free], own.high[self.free])
+        self._take(power, self.free)
+        self.due = np.flatnonzero(~np.isnan(own.total[self.free]))
+        if len(self.due):
+            total = own.total[self.free][self.due]
+            late = self._variable("late", "late", 0.0, np.full_like(total, np.inf))
+            self._require("due", ("late",), [(power[self.due], 1.0), (late, 1.0)], "=", total)
             self._price(late, self.penalty)
 
     def _stores(self) -> None:
@@ -193,57 +202,55 @@ class _Programme:
         charge = self._variable("charge", "store", np.maximum(low, 0.0), np.maximum(high, 0.0))
         give = self._variable("give", "store", np.maximum(-high, 0.0), np.maximum(-low, 0.0))
         soft = own.may_leave[:, None]
-        inside = self._variable(
-            "inside", "store", np.where(soft, -np.inf, own.floor), np.where(soft, np.inf, own.full)
-        )
-        eta = self._data(own.charge, "store")
-        kept = inside.shift(block=1).fillna(0.0) * self._data(own.retention, "store")
+        bounds = np.where(soft, -np.inf, own.floor), np.where(soft, np.inf, own.full)
+        inside = self._variable("inside", "store", *bounds)
+        before = np.column_stack([np.full(len(inside), -1), inside[:, :-1]])
         enters = own.inflow.copy()
         enters[:, 0] += own.retention[:, 0] * own.energy
-        gained = eta * charge - give / self._data(own.discharge, "store")
-        self.model.add_constraints(inside - kept - gained == self._data(enters, "store"), name="content")
+        terms = [
+            (inside, 1.0),
+            (before, -own.retention),
+            (charge, -own.charge[:, None]),
+            (give, 1.0 / own.discharge[:, None]),
+        ]
+        self._require("content", ("store", "block"), terms, "=", enters)
         self._windows(inside)
-        self._take([(charge, 1.0), (give, -1.0)], "store", own.store)
-        self._price(inside.isel(block=-1), -own.end_value)
+        self._take(charge, own.store)
+        self._take(give, own.store, -1.0)
+        self._price(inside[:, -1], -own.end_value)
 
-    def _windows(self, inside: Any) -> None:
+    def _windows(self, inside: IntArray) -> None:
         """Windows that may not be kept whatever is done: outside of them for a penalty."""
         own, chosen = self.columns, np.flatnonzero(self.columns.may_leave)
         if not len(chosen):
             return
-        floor, full = own.floor[chosen], own.full[chosen]
-        short = self._variable("short", "soft", 0.0, np.full_like(floor, np.inf))
-        over = self._variable("over", "soft", 0.0, np.full_like(floor, np.inf))
-        held = inside.isel(store=chosen).rename(store="soft").assign_coords(soft=np.arange(len(chosen)))
-        self.model.add_constraints(held + short >= self._data(floor, "soft"), name="floor")
-        self.model.add_constraints(held - over <= self._data(full, "soft"), name="full")
-        self._price(short, self.penalty)
-        self._price(over, self.penalty)
+        dims, floor, full = ("soft", "block"), own.floor[chosen], own.full[chosen]
+        for name, row, sign, edge in (("short", "floor", 1.0, floor), ("over", "full", -1.0, full)):
+            beyond = self._variable(name, "soft", 0.0, np.full_like(edge, np.inf))
+            terms = [(inside[chosen], 1.0), (beyond, sign)]
+            self._require(row, dims, terms, ">=" if sign > 0.0 else "<=", edge)
+            self._price(beyond, self.penalty)
 
     def _balance_electricity(self, trade: bool) -> None:
         """Each prosumer's, and what is bought is what is sold."""
         look, n = self.outlook, len(self.outlook)
         endless = np.full((n, len(self.blocks)), np.inf)
-        drawn, fed = (self._variable(name, "prosumer", 0.0, endless) for name in ("import", "export"))
         retail = look.retail.T
         feed_in = np.minimum(look.feed_in.T, retail)  # buying in order to sell is nobody's business
-        self._price(drawn, retail)
-        self._price(fed, -feed_in)
-        supply = drawn - fed
+        terms: list[Term] = [(labels, -numbers) for labels, numbers in self.net["electricity"]]
+        offers = [("import", 1.0, retail), ("export", -1.0, -feed_in)]
         if trade:
-            bought, sold = (self._variable(name, "prosumer", 0.0, endless) for name in ("bought", "sold"))
-            charges = (
-                np.maximum(retail - look.bid_ceiling.T, 0.0),
-                np.maximum(look.ask_floor.T - feed_in, 0.0),
-            )
-            for energy, charge in zip((bought, sold), charges, strict=True):
-                self._price(energy, charge + LEAST_CHARGE)
-            supply = supply + bought - sold
-            self.model.add_constraints((bought - sold).sum("prosumer") == 0.0, name="market")
-        firm = self._data(self.columns.firm_kwh("electricity", n), "prosumer")
-        for part in self.net["electricity"]:
-            supply = supply - part
-        self.model.add_constraints(supply == firm, name="electricity")
+            offers.append(("bought", 1.0, np.maximum(retail - look.bid_ceiling.T, 0.0) + LEAST_CHARGE))
+            offers.append(("sold", -1.0, np.maximum(look.ask_floor.T - feed_in, 0.0) + LEAST_CHARGE))
+        for name, sign, price in offers:
+            labels = self._variable(name, "prosumer", 0.0, endless)
+            self._price(labels, price)
+            terms.append((labels, sign))
+        firm = self.columns.firm_kwh("electricity", n)
+        self._require("electricity", ("prosumer", "block"), terms, "=", firm)
+        if trade:
+            market = [(labels.T, sign) for labels, sign in terms[-2:]]
+            self._require("market", ("block",), market, "=", np.zeros(len(self.blocks)))
 
     def _balance_heat(self, trade: bool) -> None:
         """Of those who have a device for heat; the loop loses a share of what is given to it."""
@@ -254,27 +261,25 @@ class _Programme:
             return
         firm = self.columns.firm_kwh("heat", n)[rows]
         endless = np.full_like(firm, np.inf)
-        names = ("unserved", "dumped")
-        unserved, dumped = (self._variable(name, "warm", 0.0, endless) for name in names)
-        supply = unserved - dumped
-        self._price(unserved, self.penalty)
-        if trade and look.heat_loop[rows].any():
-            open_to = np.where(look.heat_loop[rows, None], endless, 0.0)
-            names = ("heat_bought", "heat_sold")
-            bought, sold = (self._variable(name, "warm", 0.0, open_to) for name in names)
-            supply = supply + bought - sold
-            delivered = bought.sum("warm")
-            kept = 1.0 - look.loss_factor
-            self.model.add_constraints(delivered - kept * sold.sum("warm") == 0.0, name="loop")
-            self._price(bought, LEAST_CHARGE)
-            self._price(sold, LEAST_CHARGE)
-            if np.isfinite(look.loop_capacity_kwh):
-                most = self._data(look.loop_capacity_kwh * self.blocks.width.astype(float), "block")
-                self.model.add_constraints(delivered <= most, name="capacity")
-        for part in self.net["heat"]:
-            own = part.isel(prosumer=rows).rename(prosumer="warm").assign_coords(warm=np.arange(len(rows)))
-            supply = supply - own
-        self.model.add_constraints(supply == self._data(firm, "warm"), name="heat")
+        terms: list[Term] = [(labels[rows], -numbers[rows]) for labels, numbers in self.net["heat"]]
+        offers = [("unserved", 1.0, self.penalty, endless), ("dumped", -1.0, 0.0, endless)]
+        traded = trade and bool(look.heat_loop[rows].any())
+        if traded:
+            most = np.where(look.heat_loop[rows, None], endless, 0.0)
+            offers += [("heat_bought", 1.0, LEAST_CHARGE, most), ("heat_sold", -1.0, LEAST_CHARGE, most)]
+        for name, sign, price, most in offers:
+            labels = self._variable(name, "warm", 0.0, most)
+            self._price(labels, price)
+            terms.append((labels, sign))
+        self._require("heat", ("warm", "block"), terms, "=", firm)
+        if not traded:
+            return
+        delivered, given = terms[-2][0].T, terms[-1][0].T
+        loop: list[Term] = [(delivered, 1.0), (given, look.loss_factor - 1.0)]
+        self._require("loop", ("block",), loop, "=", np.zeros(len(self.blocks)))
+        if np.isfinite(look.loop_capacity_kwh):
+            capacity = look.loop_capacity_kwh * self.blocks.width
+            self._require("capacity", ("block",), [(delivered, 1.0)], "<=", capacity)
 
     def solve(self) -> Optimum:
         """Solve it.
