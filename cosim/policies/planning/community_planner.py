@@ -29,7 +29,7 @@ class CommunityPlannerConfig(Parameters):
     replan_hours: float = setting(
         6.0,
         unit="h",
-        about="How often it plans anew; in between it follows its plan. A plan takes a second or two for "
+        about="How often it plans anew; in between it follows its plan. A plan takes about a second for "
         "100 prosumers: in every quarter-hour that is most of a run. Poor forecasts want it more often.",
         gt=0,
         le=24,
