@@ -33,6 +33,8 @@ def traded_at(orders: Orders, price_eur_per_kwh: float) -> Matches:
     demand, supply = accepted[buying].sum(), accepted[~buying].sum()
     if not demand or not supply:
         return Matches.none()
-    accepted[buying] *= min(supply / demand, 1.0)
-    accepted[~buying] *= min(demand / supply, 1.0)
+    if supply < demand:
+        accepted[buying] *= supply / demand
+    else:
+        accepted[~buying] *= demand / supply
     return matched(orders, accepted, price_eur_per_kwh)

@@ -239,3 +239,17 @@ def arrive(rows: Records, queue: IntArray, most: int, book: Records) -> None:
             book[0]["arrivals"] += 1
             most -= 1
     book[0]["position"] = position
+
+
+@_compiled
+def best_left(rows: Records, shared: FloatArray, live: IntArray) -> tuple[float, float]:
+    """Highest bid and lowest ask that can still be filled, market orders left out; NaN if there is none."""
+    bid, ask = np.nan, np.nan
+    for number in live:
+        row = rows[number]
+        if np.isfinite(row["price"]) and _available(rows, shared, number, row["open"]) > row["dust"]:
+            if row["side"] == BUY:
+                bid = row["price"] if np.isnan(bid) else max(bid, row["price"])
+            else:
+                ask = row["price"] if np.isnan(ask) else min(ask, row["price"])
+    return bid, ask

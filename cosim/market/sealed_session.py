@@ -79,27 +79,26 @@ class SealedSession(RowSession):
         best_first = np.argsort(-side * price, kind="stable")
         quantity = np.empty(len(live))
         quantity[best_first] = kernel.capped(self._rows, live[best_first], self._shared)
-        some = quantity > 0.0
-        live, side, price, quantity = live[some], side[some], price[some], quantity[some]
         owner = self._rows["owner"][live]
         by_owner = live[np.lexsort((-side * price, side == SELL, owner))]
-        if (side == BUY).any() and (side == SELL).any():
+        some = quantity > 0.0
+        if (side[some] == BUY).any() and (side[some] == SELL).any():
             orders = Orders(
-                owner=owner,
-                side=side,
-                price_eur_per_kwh=price,
-                quantity_kwh=quantity,
-                limit=np.full(len(live), NO_LIMIT),
-                weight=np.zeros(len(live)),
+                owner=owner[some],
+                side=side[some],
+                price_eur_per_kwh=price[some],
+                quantity_kwh=quantity[some],
+                limit=np.full(some.sum(), NO_LIMIT),
+                weight=np.zeros(some.sum()),
                 shared=np.zeros(0),
                 capacity_kwh=self._orders.capacity_kwh,
             )
             matches = self._match(orders, self._rng, self._band)
             _check(orders, matches)
-            self._carry_out(live, by_owner, matches)
+            self._carry_out(live[some], by_owner, matches)
         # What an owner has left on both sides, and would rather give to itself.
         kernel.transfer_all(self._rows, self._shared, self._rows["open"].copy(), by_owner)
-        self._best = self._left(live)
+        self._best = kernel.best_left(self._rows, self._shared, live)
 
     def _live(self) -> IntArray:
         """Rows that arrived and stand, in the order of arrival; those quoted anew since come last."""
@@ -152,18 +151,6 @@ class SealedSession(RowSession):
         if linked.any():
             used = np.bincount(rows["limit"][linked], (rows["weight"] * filled)[linked], len(self._shared))
             self._shared = np.maximum(self._orders.shared - used, 0.0)
-
-    def _left(self, live: IntArray) -> tuple[float, float]:
-        """Best limit prices of what can still be filled."""
-        rows = self._rows[live]
-        linked = rows["limit"] != NO_LIMIT
-        available = rows["open"]
-        available[linked] = np.minimum(
-            available[linked], self._shared[rows["limit"][linked]] / rows["weight"][linked]
-        )
-        left = (available > rows["dust"]) & np.isfinite(rows["price"])
-        bids, asks = rows["price"][left & (rows["side"] == BUY)], rows["price"][left & (rows["side"] == SELL)]
-        return float(bids.max()) if len(bids) else np.nan, float(asks.min()) if len(asks) else np.nan
 
 
 def _pools(price: FloatArray) -> IntArray:

@@ -67,4 +67,4 @@ def consistent_price(orders: Orders, band: Band) -> float:
 
 def _price(supply: float, demand: float, band: Band) -> float:
     """Price of the ratio of these two quantities."""
-    return ratio_price(supply / demand if demand > 0.0 else np.inf, band)
+    return ratio_price(supply / demand if supply < demand else 1.0, band)
