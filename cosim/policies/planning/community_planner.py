@@ -19,7 +19,13 @@ from cosim.policies.contract import Policy, PolicyInputs, Spec
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.actions import planned_action
 from cosim.policies.planning.blocks import Blocks
-from cosim.policies.planning.programme import optimise
+from cosim.policies.planning.programme import Solution, optimise
+
+EDGE_SHARE = 0.05
+"""How far beyond the plan's price a device bids, as a share of the way from feed-in to retail: enough for the
+market's prices to be a little off."""
+LEAST_KWH = 1e-6
+"""Less is rounding of the solver."""
 
 
 class CommunityPlannerConfig(Parameters):
@@ -110,7 +116,7 @@ class CommunityPlanner(Policy):
         return {
             "devices": _devices(outlook),
             "energy": {kind: planned[:fine].copy() for kind, planned in found.energy_kwh.items()},
-            "value": {kind: planned[:fine].copy() for kind, planned in found.value.items()},
+            "value": {kind: reservation(outlook, found, kind)[:fine].copy() for kind in found.value},
             "price": found.price[:fine].copy(),
         }
 
@@ -129,6 +135,32 @@ class CommunityPlanner(Policy):
         if missing:
             raise PolicyError(f"state of policy {self.name!r} lacks {' and '.join(missing)}")
         self._plan, self._at = deepcopy(state["plan"]), int(state["at"])
+
+
+def reservation(outlook: Outlook, found: Solution, kind: str) -> FloatArray:
+    """Values of stored energy at which devices do what the plan says, shape (B, d) [EUR/kWh].
+
+    At the optimum a device is indifferent wherever it does something in part: its dual is a price of the
+    balance over or times an efficiency, and whether it acts would be left to rounding. So whoever is to draw
+    values energy inside a little above that price, whoever is to give a little below, and who is to rest
+    in between; where the dual is further on that side, it stays.
+    """
+    owned = outlook.devices[kind]
+    store, owner = owned.envelope.store, owned.owner
+    one = np.ones(len(owned))
+    charge, give = (one, one) if store is None else (store.charge_efficiency, store.discharge_efficiency)
+    price = (found.price if owned.envelope.carrier == "electricity" else found.heat_price)[:, owner]
+    edge = EDGE_SHARE * np.abs(found.blocks.mean(outlook.retail - outlook.feed_in)[:, owner])
+    dual, energy = found.value[kind], found.energy_kwh[kind]
+    rest_low, rest_high = (price + edge) * give, (price - edge) / charge
+    rests = np.where(
+        rest_low < rest_high,
+        np.minimum(np.maximum(dual, rest_low), rest_high),
+        0.5 * (price * give + price / charge),
+    )
+    draws = np.maximum(dual, (price + edge) / charge)
+    gives = np.minimum(dual, (price - edge) * give)
+    return np.where(energy > LEAST_KWH, draws, np.where(energy < -LEAST_KWH, gives, rests))
 
 
 def _devices(outlook: Outlook) -> dict[str, IntArray]:
