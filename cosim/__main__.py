@@ -2,4 +2,5 @@
 
 from cosim.cli import main
 
-main()
+if __name__ == "__main__":  # not in the processes that `cosim compare` starts
+    main()

@@ -1,8 +1,9 @@
-"""The bar that `cosim run` shows while it simulates. It only shows: figures come from the simulation."""
+"""The bars that `cosim run` and `cosim compare` show while they simulate. They only show: figures come from
+the simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,5 +40,42 @@ def progress_bar(periods: int) -> Iterator[Callable[[Progress], None]]:
                     saved=now.saving_eur,
                     broken=now.violations,
                 )
+
+        yield show
+
+
+@contextmanager
+def variant_bars(variants: Sequence[tuple[str, int]]) -> Iterator[Callable[[str, int, str], None]]:
+    """A bar for each variant on standard error: its name, and how many of its periods are done.
+
+    Args:
+        variants: Name and periods of each.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = {
+            name: bar.add_task(escape(name), total=periods, start=False, state="")
+            for name, periods in variants
+        }
+        totals = dict(variants)
+
+        def show(name: str, done: int, state: str) -> None:
+            if state == "running":
+                bar.start_task(tasks[name])
+            else:
+                bar.stop_task(tasks[name])
+            whole = state in ("done", "kept")
+            bar.update(tasks[name], completed=totals[name] if whole else done, state=state)
 
         yield show

@@ -62,7 +62,7 @@ class Series:
         bases = np.bincount(self._row, weights, self._count)
         starts = np.arange(0, self._count, self._block)
         top, base = np.add.reduceat(tops, starts), np.add.reduceat(bases, starts)
-        return _numbers(np.divide(top, base, out=np.full(len(top), np.nan), where=base > 0))
+        return numbers(np.divide(top, base, out=np.full(len(top), np.nan), where=base > 0))
 
     def extreme(self, name: str, rule: str) -> list[float | None]:
         """Lowest or highest value over communities and block; `rule` is `min` or `max`."""
@@ -75,17 +75,17 @@ class Series:
         starts = np.arange(0, len(values), self._block)
         if rule == "mean":
             sizes = np.diff(np.append(starts, len(values)))
-            return _numbers(np.add.reduceat(values, starts) / sizes)
-        return _numbers((np.fmin if rule == "min" else np.fmax).reduceat(values, starts))
+            return numbers(np.add.reduceat(values, starts) / sizes)
+        return numbers((np.fmin if rule == "min" else np.fmax).reduceat(values, starts))
 
     def duration(self, name: str, points: int = 400) -> tuple[list[float], list[float | None]]:
         """Share of the time [percent] and the power [kW] that is reached or exceeded in it."""
         power = np.sort(self.total(name) / self._hours)[::-1]
         chosen = np.unique(np.linspace(0, len(power) - 1, min(points, len(power))).astype(int))
-        return [round(100.0 * (row + 1) / len(power), 3) for row in chosen.tolist()], _numbers(power[chosen])
+        return [round(100.0 * (row + 1) / len(power), 3) for row in chosen.tolist()], numbers(power[chosen])
 
 
-def _numbers(values: FloatArray) -> list[float | None]:
+def numbers(values: FloatArray) -> list[float | None]:
     """Six significant digits, None for what does not exist: short text in the file."""
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
 
@@ -104,13 +104,13 @@ def power(series: Series) -> Figure:
     return _figure(lines, "kW", legend=True)
 
 
-def trade(series: Series) -> Figure:
-    """Prices, and the volume traded behind them."""
+def trade(series: Series, prefix: str = "") -> Figure:
+    """Prices, and the volume traded behind them; with the prefix `heat_` of heat."""
     volume = {
         "type": "bar",
         "name": "Traded",
         "x": series.time,
-        "y": series.power("p2p_kwh"),
+        "y": series.power(f"{prefix}p2p_kwh"),
         "yaxis": "y2",
         "marker": {"color": "#cfd8e3"},
         "hovertemplate": "%{y:.2f} kW",
@@ -118,12 +118,40 @@ def trade(series: Series) -> Figure:
     lines = [
         _line(series, "Retail", series.mean("retail_price"), RED, width=1.2, shape="hv"),
         _line(series, "Feed-in", series.mean("feed_in_price"), ORANGE, width=1.2, shape="hv"),
-        _line(series, "Mean of trades", series.mean("mean_price", "p2p_kwh"), BLUE),
     ]
+    if prefix:  # the prices of electricity say nothing of heat
+        lines = []
+    lines.append(
+        _line(series, "Mean of trades", series.mean(f"{prefix}mean_price", f"{prefix}p2p_kwh"), BLUE)
+    )
     figure = _figure([volume, *lines], "EUR/kWh", legend=True)
     figure["layout"]["yaxis"] |= {"overlaying": "y2", "rangemode": "tozero", "tickmode": "auto"}
     figure["layout"]["yaxis2"] = {"title": {"text": "kW traded"}, "side": "right", "showgrid": False}
     return figure
+
+
+def heat(series: Series) -> Figure:
+    """What is needed, made, stored and not to be had."""
+    lines = [
+        _line(series, "Demand", series.power("heat_load_kwh"), BLUE),
+        _line(series, "Produced", series.power("heat_produced_kwh"), ORANGE),
+    ]
+    for name, label, color in (
+        ("heat_storage_kwh", "Stores (charging positive)", PURPLE),
+        ("heat_unserved_kwh", "Not served", RED),
+        ("heat_dumped_kwh", "Dumped", GREY),
+    ):
+        if np.any(series.total(name)):
+            lines.append(_line(series, label, series.power(name), color, width=1))
+    return _figure(lines, "kW", legend=True)
+
+
+def imbalance(series: Series) -> Figure:
+    """Energy beyond the contracts, short upwards and long downwards."""
+    short = _line(series, "Short", series.power("short_kwh"), RED, width=1)
+    long = _line(series, "Long", series.power("long_kwh"), BLUE, width=1)
+    long["y"] = [None if value is None else -value for value in long["y"]]
+    return _figure([trace | {"fill": "tozeroy"} for trace in (short, long)], "kW", legend=True)
 
 
 def voltage(series: Series, limits: Mapping[str, float]) -> Figure:
@@ -156,7 +184,7 @@ def heat_map(violations: pd.DataFrame, hours: float) -> Figure:
         "type": "heatmap",
         "x": [f"{hour:02d}" for hour in range(24)],
         "y": [str(name) for name in table.index],
-        "z": [_numbers(row) for row in table.to_numpy(float)],
+        "z": [numbers(row) for row in table.to_numpy(float)],
         "colorscale": [[0, "#f6f7f9"], [0.001, "#fbe3c2"], [0.4, "#e08a1e"], [1, "#a32018"]],
         "colorbar": {"title": {"text": "h"}, "thickness": 12},
         "xgap": 1,
@@ -187,7 +215,7 @@ def savings(totals: pd.DataFrame) -> Figure:
     trace = {
         "type": "bar",
         "x": list(range(1, len(ordered) + 1)),
-        "y": _numbers(saving),
+        "y": numbers(saving),
         "text": ordered["prosumer"].astype(str).tolist(),
         "textposition": "none",
         "marker": {"color": [RED if worse else GREEN for worse in ordered["worse_off"]]},
@@ -233,8 +261,17 @@ def _figure(traces: list[dict[str, Any]], unit: str, *, limits: Any = (), legend
         for value in limits
         if value is not None
     ]
-    axis = {"gridcolor": "#e8eaee", "linecolor": "#c9cdd4", "zerolinecolor": "#c9cdd4", "automargin": True}
-    layout = {
+    return {"data": traces, "layout": layout(unit, legend=legend) | {"shapes": lines}}
+
+
+def axis() -> dict[str, Any]:
+    """Style of an axis."""
+    return {"gridcolor": "#e8eaee", "linecolor": "#c9cdd4", "zerolinecolor": "#c9cdd4", "automargin": True}
+
+
+def layout(unit: str, *, legend: bool = False) -> dict[str, Any]:
+    """The layout that all figures share."""
+    return {
         "height": 320,
         "margin": {"l": 60, "r": 60, "t": 10, "b": 40},
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": "#2b2f36"},
@@ -243,8 +280,6 @@ def _figure(traces: list[dict[str, Any]], unit: str, *, limits: Any = (), legend
         "hovermode": "x unified",
         "showlegend": legend,
         "legend": {"orientation": "h", "y": 1.12, "x": 0},
-        "xaxis": dict(axis),
-        "yaxis": {**axis, "title": {"text": unit}},
-        "shapes": lines,
+        "xaxis": axis(),
+        "yaxis": {**axis(), "title": {"text": unit}},
     }
-    return {"data": traces, "layout": layout}

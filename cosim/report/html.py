@@ -3,89 +3,53 @@ here they are put into words and HTML."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cosim.errors import OutputError
+from cosim.report import day as days
 from cosim.report import figures
 from cosim.report.figures import Figure, Series
+from cosim.report.frame import document, section, table
 from cosim.results.files import write_text
 from cosim.results.read import Run
-from cosim.results.show import number, percent
+from cosim.results.show import MARKETS, market_rows, number, percent
 
 FILE = "report.html"
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #2b2f36; background: #f3f4f6; margin: 0; }
-main { max-width: 1180px; margin: 0 auto; padding: 28px 20px 60px; }
-h1 { margin: 0; font-size: 26px; } h2 { margin: 0 0 2px; font-size: 17px; }
-.about, .note { color: #6a7079; margin: 0 0 10px; } .about { font-size: 13px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 12px;
-  margin: 20px 0; }
-.card, section { background: white; border: 1px solid #e3e5e9; border-radius: 8px; padding: 14px 18px; }
-.card b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; }
-.card span { display: block; font-size: 13px; color: #6a7079; }
-section { margin: 14px 0; overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 4px 14px 4px 0; border-bottom: 1px solid #eceef1; }
-th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-weight: 500; }
-.bad { color: #c8403b; }
-"""
-_SCRIPT = """
-for (const [id, figure] of Object.entries(JSON.parse(document.getElementById("figures").textContent))) {
-  const config = {responsive: true, displaylogo: false, displayModeBar: "hover"};
-  Plotly.newPlot(id, figure.data, figure.layout, config);
-}
-"""
+Part = tuple[str, str, str, Figure | None]
+"""Identity, title, explanation and figure of a section; no figure: the explanation says why."""
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run, prosumer: str = "", day: str = "") -> Path:
     """Write report.html into the run's folder.
 
+    Args:
+        run: The run.
+        prosumer: Whose day is drawn; "" for one with most kinds of devices.
+        day: Which day, "2016-01-07"; "" for one in the middle of the run.
+
     Raises:
+        InputError: if there is no such prosumer or day.
         OutputError: if the run's results cannot be read, or the page not be written.
     """
     path = run.path / FILE
-    write_text(path, page(run))
+    write_text(path, page(run, prosumer, day))
     return path
 
 
-def page(run: Run) -> str:
-    """The whole page."""
+def page(run: Run, prosumer: str = "", day: str = "") -> str:
+    """The whole page; arguments as of `write_report`."""
     drawn: dict[str, Figure] = {}
-    body = [_head(run), _cards(run.summary)]
-    for identity, title, about, figure in _sections(run):
+    body = [_head(run), _cards(run.summary), _markets(run.summary)]
+    for identity, title, about, figure in [*_sections(run), _day(run, prosumer, day)]:
         content = f'<div id="{identity}"></div>' if figure else ""
         if figure:
             drawn[identity] = figure
-        body.append(_section(title, about, content))
+        body.append(section(title, about, content))
     body.append(_money(run.summary.get("money", {})))
     body.append(_worst(run.summary))
-    data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(run.name)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"{''.join(body)}</main>\n"
-        f'<script type="application/json" id="figures">{data}</script>\n'
-        f"<script>{_plotly()}</script>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
-    )
-
-
-def _plotly() -> str:
-    """plotly.js, from the installed package."""
-    spec = find_spec("plotly")
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    for place in places:
-        path = Path(place) / "package_data" / "plotly.min.js"
-        if path.exists():
-            return path.read_text(encoding="utf-8")
-    raise OutputError("the report needs plotly, which is not installed (pip install plotly)")
+    return document(run.name, body, drawn)
 
 
 def _head(run: Run) -> str:
@@ -129,9 +93,25 @@ def _cards(found: Mapping[str, Any]) -> str:
     return f'<div class="cards">{inner}</div>\n'
 
 
-def _sections(run: Run) -> list[tuple[str, str, str, Figure | None]]:
-    """Identity, title, explanation and figure of each section; no figure: the explanation says why."""
-    found: list[tuple[str, str, str, Figure | None]] = []
+def _markets(found: Mapping[str, Any]) -> str:
+    """The table of markets, where there is more than one carrier."""
+    if "heat" not in found:
+        return ""
+    about = "Efficiency: surplus against the call-auction optimum of the same orders."
+    return section("Markets", about, table(MARKETS, market_rows(found)))
+
+
+def _day(run: Run, prosumer: str, day: str) -> Part:
+    """The day of one prosumer."""
+    if not run.has("prosumers"):
+        return "day", "A prosumer's day", "The table prosumers was not recorded.", None
+    found = days.day_of(run, prosumer, day)
+    return "day", f"A prosumer's day: {found.title}", f"{days.ABOUT} {found.bill}", days.figure(found)
+
+
+def _sections(run: Run) -> list[Part]:
+    """The sections over time, and what comes of them."""
+    found: list[Part] = []
     limits = _limits(run)
     if run.has("steps"):
         series = Series(run.steps, run.hours("steps"))
@@ -148,6 +128,7 @@ def _sections(run: Run) -> list[tuple[str, str, str, Figure | None]]:
                 "What a kWh costs, and how much changes hands.",
                 figures.trade(series),
             ),
+            *_beside(series),
         ]
         if series.has("vm_min_pu"):
             found.append(
@@ -190,7 +171,22 @@ def _sections(run: Run) -> list[tuple[str, str, str, Figure | None]]:
     return found
 
 
-def _broken(run: Run) -> tuple[str, str, str, Figure | None]:
+def _beside(series: Series) -> list[Part]:
+    """What there is beside electricity."""
+    found: list[Part] = []
+    if series.has("heat_load_kwh"):
+        about = "What demands, buildings, sources and stores draw and give."
+        found.append(("heat", "Heat of the community", about, figures.heat(series)))
+    if series.has("heat_p2p_kwh"):
+        about = "What a kWh of heat costs among prosumers, and how much changes hands."
+        found.append(("heat_trade", "Prices and trade of heat", about, figures.trade(series, "heat_")))
+    if series.has("short_kwh"):
+        about = "What was drawn beyond the contracts (short) and below them (long), of all prosumers."
+        found.append(("imbalance", "Imbalance", about, figures.imbalance(series)))
+    return found
+
+
+def _broken(run: Run) -> Part:
     title = "Broken limits by hour of the day"
     if not run.summary["violations"]["count"]:
         return "violations", title, "No network limit was broken.", None
@@ -211,16 +207,6 @@ def _limits(run: Run) -> dict[str, float]:
     return {str(kind): row["min"] for kind, row in seen.iterrows() if row["min"] == row["max"]}
 
 
-def _section(title: str, about: str, content: str) -> str:
-    return f'<section><h2>{escape(title)}</h2><p class="about">{escape(about)}</p>{content}</section>\n'
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
 def _money(found: Mapping[str, Any]) -> str:
     if not found.get("parties"):
         return ""
@@ -234,8 +220,8 @@ def _money(found: Mapping[str, Any]) -> str:
         for party, row in found["parties"].items()
     ]
     notes = "".join(f'<p class="about">{escape(note)}</p>' for note in found.get("notes", ()))
-    table = _table(["Party", "This run", "Utility alone", "Change"], rows)
-    return _section("Who pays", "EUR; what a party pays, negative if it receives.", table + notes)
+    shown = table(["Party", "This run", "Utility alone", "Change"], rows)
+    return section("Who pays", "EUR; what a party pays, negative if it receives.", shown + notes)
 
 
 def _worst(summary: Mapping[str, Any]) -> str:
@@ -256,6 +242,6 @@ def _worst(summary: Mapping[str, Any]) -> str:
         for kind, found in kinds.items()
     ]
     header = ["Kind", "Hours", "Episodes", "Elements", "Worst", "Value", "Limit", "When"]
-    return _section(
-        "Broken limits by kind", "With the element furthest beyond its limit.", _table(header, rows)
+    return section(
+        "Broken limits by kind", "With the element furthest beyond its limit.", table(header, rows)
     )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
 
+from cosim.core.carriers import Carrier
 from cosim.errors import InputError, OutputError, Problem
+from cosim.results.carriers import FURTHER
 from cosim.results.join import parts, read_part
 from cosim.results.manifest import FILE
 from cosim.results.recorder import PARTS
-from cosim.results.tables import FORMAT, TABLES, TOTALS
+from cosim.results.tables import FORMAT, PROSUMERS, TABLES, TOTALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +155,47 @@ class Run:
         """
         return float(self._read(table, []).schema.metadata[b"cosim_hours"])
 
+    def days(self) -> list[date]:
+        """The days that the run covers, in its own zone."""
+        horizon = self.manifest["horizon"]
+        start = datetime.fromisoformat(horizon["start"]).astimezone(ZoneInfo(horizon["zone"]))
+        minutes = horizon["step_minutes"] * horizon["periods"]
+        last = start.astimezone(UTC) + timedelta(minutes=minutes) - timedelta(microseconds=1)
+        count = (last.astimezone(start.tzinfo).date() - start.date()).days + 1
+        return [start.date() + timedelta(days=number) for number in range(count)]
+
+    def carriers(self) -> dict[str, Carrier]:
+        """Columns of `prosumers` that hold the energy of a kind of device, and the carrier of each.
+
+        Raises:
+            OutputError: as for `table`.
+        """
+        fixed = {column.name for column in (*PROSUMERS.keys, *PROSUMERS.columns)}
+        fixed |= {column.name for part in FURTHER.values() for column in part.prosumers}
+        found: dict[str, Carrier] = {}
+        for kind in self._read("prosumers", None, [("period", "<", 0)]).schema:
+            if kind.name not in fixed:  # runs of older versions know electricity alone
+                found[kind.name] = cast(
+                    Carrier, (kind.metadata or {}).get(b"carrier", b"electricity").decode()
+                )
+        return found
+
+    def day(self, prosumer: str, day: date, community: str = "") -> pd.DataFrame:
+        """Rows of `prosumers` of one prosumer on one day, local time; nothing else is read into memory.
+
+        Raises:
+            OutputError: as for `table`.
+        """
+        import pandas as pd
+
+        zone = self.manifest["horizon"]["zone"]
+        first = pd.Timestamp(day).tz_localize(zone)
+        last = pd.Timestamp(day + timedelta(days=1)).tz_localize(zone)
+        filters = [("time", ">=", first), ("time", "<", last), ("prosumer", "=", prosumer)]
+        filters += [("community", "=", community)] if community else []
+        frame: pd.DataFrame = self._read("prosumers", None, filters).to_pandas()
+        return frame
+
     def table(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One table, or some of its columns. Names come as pandas categories.
 
@@ -165,7 +210,9 @@ class Run:
     def _file(self, table: str) -> Path:
         return self.path / f"{table}.parquet"
 
-    def _read(self, table: str, columns: Sequence[str] | None) -> pa.Table:
+    def _read(
+        self, table: str, columns: Sequence[str] | None, filters: list[tuple[str, str, Any]] | None = None
+    ) -> pa.Table:
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -173,12 +220,14 @@ class Run:
         unfinished = parts(self.path / PARTS / table)
         if not path.exists() and unfinished:
             rows = pa.concat_tables([read_part(part) for part in unfinished]).unify_dictionaries()
+            rows = rows if filters is None else rows.filter(parquet.filters_to_expression(filters))
             return rows if columns is None else rows.select(list(columns))
         if not path.exists():
             recorded = self.manifest.get("tables", {}).get(table, "")
             why = "its record is none in the scenario's outputs" if recorded == "none" else "no file is there"
             raise OutputError(f"the table {table!r} of {self.path} was not recorded: {why}")
         try:
-            return parquet.read_table(path, columns=None if columns is None else list(columns))
+            chosen = None if columns is None else list(columns)
+            return parquet.read_table(path, columns=chosen, filters=filters)
         except (OSError, pa.ArrowInvalid) as error:
             raise OutputError(f"{path} cannot be read: {error}") from error

@@ -91,7 +91,8 @@ def _key_figures(found: Mapping[str, Any]) -> Table:
         table.add_row(
             "Traded between prosumers",
             number(trade["p2p_kwh"], 1, "kWh"),
-            f"{trade['trades']:,} trades at {number(trade['mean_price_eur_per_kwh'], 4, 'EUR/kWh')} on average",
+            f"{trade['trades']:,} trades at "
+            f"{number(trade['mean_price_eur_per_kwh'], 4, 'EUR/kWh')} on average",
         )
         table.add_row(
             "Allocative efficiency",
@@ -168,8 +169,9 @@ def _imbalance(found: Mapping[str, Any]) -> tuple[str, str, str]:
     return "Imbalance", number(found["energy_kwh"], 1, "kWh"), words
 
 
-MARKETS = ("Market", "Traded", "Trades", "Mean price", "Efficiency", "Internal", "Lost", "Unserved", "Dumped")
-"""Columns of the table of markets. Efficiency: surplus against the call-auction optimum of the same orders."""
+_MARKET = ("Traded", "Trades", "Mean price", "Efficiency", "Internal", "Lost", "Unserved", "Dumped")
+MARKETS = ("Market", *_MARKET)
+"""Columns of the table of markets. Efficiency: surplus against the call-auction optimum of the orders."""
 
 
 def market_rows(found: Mapping[str, Any]) -> list[list[str]]:
@@ -337,31 +339,49 @@ def _cell(value: Any, decimals: int) -> RenderableType:
     return _text(str(value))
 
 
+SIDE_BY_SIDE = 3
+"""As many runs stand next to each other with their changes; more of them with their values alone."""
+ACROSS = 6
+"""As many runs fit next to each other; more of them continue below."""
+
+
 def comparison(table: pd.DataFrame, labels: Sequence[str], notes: Sequence[str]) -> RenderableType:
-    """Runs side by side, with the change against the first; what makes them hard to compare below."""
+    """Runs side by side, of few with the change against the first; what makes them hard to compare below.
+    Indicators that none of the runs has are left out."""
     from rich.console import Group
 
+    rows = [row for row in table.to_dict("records") if any(row[label] == row[label] for label in labels)]
+    changes = len(labels) <= SIDE_BY_SIDE
+    parts: list[RenderableType] = [
+        _side_by_side(rows, labels[first : first + ACROSS], labels[0] if changes else "")
+        for first in range(0, len(labels), ACROSS)
+    ]
+    return Group(*parts, *(_text(f"Careful: {note}") for note in notes))
+
+
+def _side_by_side(rows: list[dict[Any, Any]], labels: Sequence[str], reference: str) -> Table:
+    """Some runs as columns; with changes against the reference, if there is one."""
     shown = _plain_table("")
-    shown.add_column("")
-    shown.add_column("", style="dim")
+    shown.add_column("", no_wrap=True)
+    shown.add_column("", style="dim", no_wrap=True)
     for label in labels:
-        shown.add_column(label, justify="right")
-        if label != labels[0]:
+        shown.add_column(_text(label), justify="right")
+        if reference and label != reference:
             shown.add_column("change", justify="right")
-    for row in table.to_dict("records"):
+    for row in rows:
         cells: list[RenderableType] = [str(row["indicator"]), str(row["unit"])]
         decimals = _decimals(str(row["unit"]))
         for label in labels:
             cells.append(number(row[label], decimals))
-            if label != labels[0]:
+            if reference and label != reference:
                 share = row[f"{label}: change_percent"] if row["unit"] != "percent" else float("nan")
                 cells.append(_change(row[f"{label}: change"], share, decimals))
         shown.add_row(*cells)
-    return Group(shown, *(_text(f"Careful: {note}") for note in notes))
+    return shown
 
 
 def _decimals(unit: str) -> int:
-    return {"EUR/kWh": 4, "EUR": 2, "": 0, "h": 2}.get(unit, 1)
+    return {"EUR/kWh": 4, "EUR": 2, "": 0, "h": 2, "pu": 4}.get(unit, 1)
 
 
 def _change(change: float, share: float, decimals: int) -> str:
