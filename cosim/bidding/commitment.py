@@ -3,12 +3,14 @@ what its own need is worth, cheapest first. It plans no energy."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.devices.base import Ranges
 
 DUST_KWH = 1e-9
 
@@ -29,8 +31,41 @@ class HeatDevices:
     give_eur_per_kwh: FloatArray
     """What giving more costs."""
 
+    @classmethod
+    def of(
+        cls,
+        ranges: Mapping[str, Ranges],
+        sources: Mapping[str, object],
+        draw: Mapping[str, FloatArray],
+        give: Mapping[str, FloatArray],
+    ) -> HeatDevices:
+        """The devices of all kinds; those named in `sources` make heat."""
+        spans = list(ranges.values())
+        return cls(
+            np.repeat([name in sources for name in ranges], [len(span.low_kwh) for span in spans]),
+            np.concatenate([span.low_kwh for span in spans]),
+            np.concatenate([span.base_kwh for span in spans]),
+            np.concatenate([span.high_kwh for span in spans]),
+            np.concatenate([_minimum(span) for span in spans]),
+            np.concatenate([draw[name] for name in ranges]),
+            np.concatenate([give[name] for name in ranges]),
+        )
 
-def switched_on(devices: HeatDevices, order: IntArray, start: IntArray) -> BoolArray:
+
+def _minimum(span: Ranges) -> FloatArray:
+    return np.zeros_like(span.low_kwh) if span.minimum_kwh is None else span.minimum_kwh
+
+
+def only(span: Ranges, chosen: BoolArray) -> Ranges:
+    """What some of the devices can do; nothing for the others."""
+    least = None if span.minimum_kwh is None else np.where(chosen, span.minimum_kwh, 0.0)
+    low, base, high = (np.where(chosen, bound, 0.0) for bound in (span.low_kwh, span.base_kwh, span.high_kwh))
+    return Ranges(low, base, high, least)
+
+
+def switched_on(
+    devices: HeatDevices, order: IntArray, start: IntArray, need_kwh: FloatArray | None = None
+) -> BoolArray:
     """Which devices are on, shape (d,).
 
     Cheapest first, a source is on if what it would have to give at least is wanted: needed, or worth more
@@ -42,11 +77,14 @@ def switched_on(devices: HeatDevices, order: IntArray, start: IntArray) -> BoolA
         devices: What they can do.
         order: Devices ordered by owner, shape (d,).
         start: Start of every owner's devices in `order`, shape (n + 1,).
+        need_kwh: Heat that every owner needs beside what its devices draw, shape (n,); None: none.
     """
+    needed = np.zeros(len(start) - 1) if need_kwh is None else need_kwh
     on = np.ones(len(devices.source), dtype=bool)
     _switch(
         order,
         start,
+        needed,
         devices.source,
         devices.low_kwh,
         devices.base_kwh,
@@ -83,6 +121,7 @@ def _others(rows, source, low, base, minimum, done, missing):  # type: ignore[no
 def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     order: IntArray,
     start: IntArray,
+    needed: FloatArray,
     source: BoolArray,
     low: FloatArray,
     base: FloatArray,
@@ -96,7 +135,7 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     done = np.zeros(len(source), np.bool_)
     for owner in range(len(start) - 1):
         rows = order[start[owner] : start[owner + 1]]
-        need, spare = 0.0, 0.0
+        need, spare = needed[owner], 0.0
         for row in rows:
             need += base[row]
             if not source[row]:

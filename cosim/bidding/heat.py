@@ -22,13 +22,12 @@ import numpy as np
 
 from cosim.bidding import quoting
 from cosim.bidding.behind_the_meter import settle_behind_the_meter
-from cosim.bidding.commitment import HeatDevices, switched_on
+from cosim.bidding.commitment import DUST_KWH, HeatDevices, only, switched_on
 from cosim.bidding.electricity import value_of
 from cosim.bidding.fields import EXPECTED_PRICE, Mode, action_columns, column_of, decided
-from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, costs_of
+from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, costs_of, position_of
 from cosim.bidding.rows import Bids, Rows
 from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
-from cosim.core.dispatch import Position
 from cosim.core.records import BUY, SELL, Clearing, Field, Orders, Prices
 from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet
@@ -112,7 +111,7 @@ class HeatBidder:
         spans = self.switched(ranges, draw, give)
         base = {name: span.base_kwh for name, span in spans.items()}
         alone, missing = self.balanced(spans, base, draw, give, np.zeros(self.fleet.prosumers))
-        made = HeatBids(spans, costs, draw, give, alone, missing, self._nothing())
+        made = HeatBids(ranges, spans, costs, draw, give, alone, missing, self._nothing())
         return replace(made, bids=self._around(made, prices))
 
     def _by_setpoint(
@@ -131,7 +130,7 @@ class HeatBidder:
                 span = span.switched(np.abs(told) >= 0.5 * span.minimum_kwh)
             spans[name], alone[name] = span, np.clip(told, span.low_kwh, span.high_kwh)
         missing = self.fleet.total_by_prosumer(alone)
-        made = HeatBids(spans, costs, draw, give, alone, missing, self._nothing())
+        made = HeatBids(ranges, spans, costs, draw, give, alone, missing, self._nothing())
         return replace(made, bids=self._firm(made, prices))
 
     def _worth(
@@ -163,24 +162,21 @@ class HeatBidder:
         spans = {name: ranges[name] for name in self.kinds}
         if all(span.minimum_kwh is None for span in spans.values()):
             return spans
-        on = switched_on(
-            HeatDevices(
-                np.repeat(
-                    [name in self.sources for name in spans], [len(self.kinds[name]) for name in spans]
-                ),
-                np.concatenate([span.low_kwh for span in spans.values()]),
-                np.concatenate([span.base_kwh for span in spans.values()]),
-                np.concatenate([span.high_kwh for span in spans.values()]),
-                np.concatenate([_minimum(span) for span in spans.values()]),
-                np.concatenate([draw[name] for name in spans]),
-                np.concatenate([give[name] for name in spans]),
-            ),
-            self._order,
-            self._start,
-        )
-        ends = np.cumsum([len(self.kinds[name]) for name in spans])
-        parts = np.split(on, ends[:-1])
-        return {name: span.switched(part) for (name, span), part in zip(spans.items(), parts, strict=True)}
+        on = self._on(spans, draw, give)
+        return {name: span.switched(on[name]) for name, span in spans.items()}
+
+    def _on(
+        self,
+        ranges: Mapping[str, Ranges],
+        draw: Mapping[str, FloatArray],
+        give: Mapping[str, FloatArray],
+        need_kwh: FloatArray | None = None,
+    ) -> dict[str, BoolArray]:
+        """Which devices are on, by kind; see `commitment`."""
+        devices = HeatDevices.of(ranges, self.sources, draw, give)
+        on = switched_on(devices, self._order, self._start, need_kwh)
+        ends = np.cumsum([len(self.kinds[name]) for name in ranges])
+        return dict(zip(ranges, np.split(on, ends[:-1]), strict=True))
 
     def balanced(
         self,
@@ -235,6 +231,38 @@ class HeatBidder:
         }
         return done, side[:n] * left[:n]
 
+    def served(
+        self,
+        plan: HeatBids,
+        able: Mapping[str, Ranges],
+        spans: Mapping[str, Ranges],
+        told_kwh: Mapping[str, FloatArray],
+        given_away_kwh: FloatArray,
+    ) -> tuple[dict[str, FloatArray], FloatArray]:
+        """Devices that do what they are told but for what the balance needs, and what is missing even so;
+        before anybody is cold, sources come on that were off.
+
+        Args:
+            plan: For what drawing is worth and giving costs.
+            able: What the devices can do.
+            spans: The same with sources on or off.
+            told_kwh: What they are told.
+            given_away_kwh: Net heat that goes to others, shape (n,).
+        """
+        draw, give = plan.draw_eur_per_kwh, plan.give_eur_per_kwh
+        done, missing = self.balanced(spans, told_kwh, draw, give, given_away_kwh, firm_only=True)
+        off = {name: (span.low_kwh == 0.0) & (span.high_kwh == 0.0) for name, span in spans.items()}
+        if not (missing > DUST_KWH).any() or not any(off[name].any() for name in self.sources):
+            return done, missing
+        resort = {name: only(able[name], off[name] & (name in self.sources)) for name in spans}
+        on = self._on(resort, draw, give, np.maximum(missing, 0.0))
+        spans = {
+            name: able[name].switched(on[name] | ~off[name]) if name in self.sources else span
+            for name, span in spans.items()
+        }
+        told = {name: np.clip(told_kwh[name], span.low_kwh, span.high_kwh) for name, span in spans.items()}
+        return self.balanced(spans, told, draw, give, given_away_kwh, firm_only=True)
+
     def _nothing(self) -> Bids:
         """No bids."""
         size = len(self.rows.owner)
@@ -261,8 +289,8 @@ class HeatBidder:
         dearest, cheapest = np.zeros(n), np.full(n, FIRST_EUR_PER_KWH)
         for name in self.sources:
             owner, cost = self.kinds[name].prosumer, plan.costs.total_eur_per_kwh[name]
-            span, alone = plan.ranges[name], plan.alone_kwh[name]
-            more, less = alone > span.low_kwh, alone < span.high_kwh
+            alone = plan.alone_kwh[name]
+            more, less = alone > plan.able[name].low_kwh, alone < plan.ranges[name].high_kwh
             np.minimum.at(cheapest, owner[more], cost[more])
             np.maximum.at(dearest, owner[less], cost[less])
         none = np.zeros(len(self.rows.owner))
@@ -320,17 +348,10 @@ class HeatBidder:
         bought = sum_by(rows.owner, np.where(buying, got.traded_kwh, 0.0), n)
         sold = sum_by(rows.owner, np.where(buying, 0.0, got.traded_kwh), n)
         lost = sold * (1.0 / delivered - 1.0)
-        missing = self.fleet.total_by_prosumer(device_kwh) - bought + sold + lost
-        if self.mode == "setpoint":
-            device_kwh, missing = self.balanced(
-                plan.ranges,
-                device_kwh,
-                plan.draw_eur_per_kwh,
-                plan.give_eur_per_kwh,
-                sold + lost - bought,
-                firm_only=True,
-            )
-        return HeatPlan(device_kwh, _position(self.fleet, device_kwh, bought, sold, lost, missing, got))
+        # What was bought in place of an own source may be missing elsewhere: devices make up for that, too.
+        away = sold + lost - bought
+        device_kwh, missing = self.served(plan, plan.able, plan.ranges, device_kwh, away)
+        return HeatPlan(device_kwh, position_of(self.fleet, device_kwh, bought, sold, lost, missing, got))
 
     def delivered(self, plan: HeatBids, done: HeatPlan, ranges: Mapping[str, Ranges]) -> HeatPlan:
         """What the devices do when it comes to it: needs and sources may differ from what was forecast, what
@@ -351,9 +372,7 @@ class HeatBidder:
             told[name] = np.clip(planned + shift, span.low_kwh, span.high_kwh)
         was = done.position
         away = was.sold_kwh + was.lost_kwh - was.bought_kwh
-        device_kwh, missing = self.balanced(
-            spans, told, plan.draw_eur_per_kwh, plan.give_eur_per_kwh, away, firm_only=True
-        )
+        device_kwh, missing = self.served(plan, ranges, spans, told, away)
         return HeatPlan(
             device_kwh,
             replace(
@@ -363,30 +382,3 @@ class HeatBidder:
                 export_kwh=np.maximum(-missing, 0.0),
             ),
         )
-
-
-def _minimum(span: Ranges) -> FloatArray:
-    return np.zeros_like(span.low_kwh) if span.minimum_kwh is None else span.minimum_kwh
-
-
-def _position(
-    fleet: Fleet,
-    device_kwh: Mapping[str, FloatArray],
-    bought: FloatArray,
-    sold: FloatArray,
-    lost: FloatArray,
-    missing: FloatArray,
-    got: quoting.Fills,
-) -> Position:
-    """The heat of every prosumer; what is missing is imported, what is left over exported."""
-    return Position(
-        net_kwh=fleet.total_by_prosumer(device_kwh),
-        bought_kwh=bought,
-        sold_kwh=sold,
-        import_kwh=np.maximum(missing, 0.0),
-        export_kwh=np.maximum(-missing, 0.0),
-        lost_kwh=lost,
-        imbalance_kwh=np.zeros(fleet.prosumers),
-        trade_cost_eur=got.cost_eur,
-        trade_paid_eur=got.paid_eur,
-    )

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.bidding.quoting import Fills
 from cosim.bidding.rows import Bids
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.core.dispatch import Position
 from cosim.core.records import Prices
 from cosim.devices.base import Ranges
+from cosim.devices.fleet import Fleet
 
 Inputs = Mapping[str, Mapping[Carrier, FloatArray]]
 """Device kind -> carrier -> energy drawn per kWh at the main terminal, shape (d,)."""
@@ -47,8 +49,10 @@ class Costs:
 class HeatBids:
     """Heat for trade in one period, and what it is based on."""
 
+    able: Mapping[str, Ranges]
+    """What each kind can do."""
     ranges: dict[str, Ranges]
-    """What each kind can do, sources on or off."""
+    """The same, sources on or off."""
     costs: Costs
     draw_eur_per_kwh: dict[str, FloatArray]
     """What drawing more is worth, by kind, shape (d,)."""
@@ -98,3 +102,26 @@ def costs_of(
         drawn[name] = -taken.get("electricity", none)
         total[name] = other[name] + drawn[name] * electricity[owner]
     return Costs(other, drawn, total)
+
+
+def position_of(
+    fleet: Fleet,
+    device_kwh: Mapping[str, FloatArray],
+    bought: FloatArray,
+    sold: FloatArray,
+    lost: FloatArray,
+    missing: FloatArray,
+    got: Fills,
+) -> Position:
+    """The heat of every prosumer; what is missing is imported, what is left over exported."""
+    return Position(
+        net_kwh=fleet.total_by_prosumer(device_kwh),
+        bought_kwh=bought,
+        sold_kwh=sold,
+        import_kwh=np.maximum(missing, 0.0),
+        export_kwh=np.maximum(-missing, 0.0),
+        lost_kwh=lost,
+        imbalance_kwh=np.zeros(fleet.prosumers),
+        trade_cost_eur=got.cost_eur,
+        trade_paid_eur=got.paid_eur,
+    )
