@@ -95,7 +95,7 @@ class Session(Protocol):
 
 
 class NoParameters(Parameters):
-    """The Config of a mechanism that has none."""
+    """This mechanism has no parameters."""
 
 
 class Mechanism(ABC):
