@@ -258,6 +258,21 @@ def test_neighbours_share_what_one_alone_would_feed_in(make) -> None:
     assert planned["expected_price"] == pytest.approx([-1.0, 2.0 * 0.02 / 0.25 - 1.0], abs=1e-4)
 
 
+def test_values_make_devices_do_what_the_plan_says(make) -> None:
+    """Retail 0.30, 0.40, 0.30; feed-in 0.05: charge now, give in an hour, then rest, empty."""
+    devices = {
+        "load": make.firm([0], [[0.0], [1.0], [0.0]]),
+        "battery": make.battery([0], 3, power=1.0, full=1.0, efficiency=0.95),
+    }
+    look = make.outlook(devices, [0.30, 0.40, 0.30], [0.05] * 3)
+    found = community_planner.optimise(look)
+    energy = found.energy_kwh["battery"][:, 0]
+    value = community_planner.reservation(look, found, "battery")[:, 0]
+    assert energy[0] > 0.0 and value[0] * 0.95 > 0.30
+    assert energy[1] < 0.0 and value[1] / 0.95 < 0.40
+    assert energy[2] == pytest.approx(0.0) and value[2] * 0.95 < 0.30 and value[2] / 0.95 >= 0.05
+
+
 def test_failure_names_policy_and_step(make) -> None:
     wrong = Envelope("electricity", np.ones((2, 1)), np.array([[0.0], [2.0]]))
     look = make.outlook({"load": make.owned([0], "load", wrong)}, [0.3] * 2, [0.1] * 2)
