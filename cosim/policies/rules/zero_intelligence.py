@@ -11,7 +11,14 @@ from typing import Literal
 
 from cosim.core.arrays import FloatArray
 from cosim.core.config import Config, setting
-from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Policy, PolicyInputs
+from cosim.policies.contract import (
+    ASK_MARGIN,
+    BID_MARGIN,
+    HEAT_ASK_MARGIN,
+    HEAT_BID_MARGIN,
+    Policy,
+    PolicyInputs,
+)
 from cosim.policies.rules.baseline import device_actions
 
 
