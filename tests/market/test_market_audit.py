@@ -120,3 +120,9 @@ def test_trades_may_go_as_far_as_the_requoted_prices_and_no_further() -> None:
     audit.check(ORDERS, clearing, np.array([0.31, 0.10, 0.25, 0.05]))
     with pytest.raises(AuditError, match="limit price of the buyer"):
         audit.check(ORDERS, clearing)
+
+
+def test_more_than_the_capacity_between_owners_is_named() -> None:
+    audit.check(replace(ORDERS, capacity_kwh=2.0), CLEARING)
+    with pytest.raises(AuditError, match=r"traded 2 kWh between owners, the capacity is 1\.5 kWh"):
+        audit.check(replace(ORDERS, capacity_kwh=1.5), CLEARING)

@@ -76,7 +76,5 @@ def test_the_page_shows_the_example_and_names_everything() -> None:
     for name in names():
         assert f"### `{name}`" in PAGE
         assert PAGE.count(f"| `{name}` |") == 3
-        assert all(
-            f"`{parameter}" in PAGE or f" {parameter} " in PAGE
-            for parameter in load(name).Config.model_fields
-        )
+        for parameter in load(name).Config.model_fields:
+            assert re.search(rf"[` ]{parameter}[`: ]", PAGE)

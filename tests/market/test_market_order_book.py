@@ -135,3 +135,20 @@ def test_wrong_values_are_refused(wrong: dict[str, float], words: str) -> None:
     order = {"side": BUY, "price_eur_per_kwh": 0.1, "quantity_kwh": 1.0, "limit": 0, "weight": 1.0}
     with pytest.raises(ValueError, match=words):
         OrderBook(shared=[1.0]).submit(9, 1, **{**order, **wrong})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_not_more_than_the_capacity_is_traded_between_owners() -> None:
+    book = OrderBook(capacity_kwh=1.5)
+    book.submit(1, 1, SELL, 0.10, 2.0)
+    book.submit(2, 2, SELL, 0.12, 2.0)
+    book.submit(3, 3, SELL, 0.14, 2.0)
+    traded, internal = book.submit(4, 3, BUY, 0.20, 3.0)
+    assert traded == Match(4, 1, 1.5, 0.10)
+    assert (internal.sell, internal.quantity_kwh, internal.internal) == (3, 1.5, True)
+    assert book.capacity_kwh == 0.0
+    assert book.depth(SELL) == [(0.10, 0.5), (0.12, 2.0), (0.14, 0.5)]
+    assert book.submit(5, 9, BUY, 0.30, 1.0) == []  # nothing is left, and the book stays crossed
+    assert (book.best_bid, book.best_ask) == (0.30, 0.10)
+    assert [match.buy for match in book.submit(6, 9, SELL, 0.25, 0.4)] == [5]
+    with pytest.raises(ValueError, match="capacity"):
+        OrderBook(capacity_kwh=math.nan)
