@@ -88,8 +88,8 @@ class TownKit:
     kit: Any
 
     def town(self, seed: int, periods: int = 6, minutes: int = 60) -> Town:
-        """0: pump, store and PV; 1: boiler and CHP; 2: boiler; 3: a building with pump and heater; 4: heat
-        demand and no source; 5: two CHPs, pump, boiler, store and battery; 6: a load alone."""
+        """0: pump, store and PV; 1: boiler and CHP; 2: boiler; 3: a building with pump, heater and boiler;
+        4: heat demand and no source; 5: two CHPs, pump, boiler, store and battery; 6: a load alone."""
         rng = np.random.default_rng(seed)
         clock = self.kit.clock("2016-01-11 05:00", minutes, periods)
         owners = {
@@ -99,7 +99,7 @@ class TownKit:
             "heat_demand": (0, 1, 2, 4, 5),
             "building": (3,),
             "heat_pump": (0, 3, 5),
-            "boiler": (1, 2, 5),
+            "boiler": (1, 2, 3, 5),
             "chp": (1, 5, 5),
             "electric_heater": (3,),
             "heat_store": (0, 5),

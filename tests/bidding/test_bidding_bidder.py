@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cosim.bidding.bidder import Bidder, Known
+from cosim.bidding.bidder import Bidder, Known, Plan
 from cosim.bidding.heat_records import HeatBids, HeatLoop, HeatPlan
 from cosim.core.arrays import sum_by
-from cosim.core.dispatch import Dispatch
+from cosim.core.dispatch import Dispatch, Position
 from cosim.core.records import BUY
 from cosim.devices.fleet import Fleet
 
@@ -158,7 +158,7 @@ def test_energy_and_money_balance_whatever_is_decided(
 @settings(max_examples=40)
 @given(mode=MODES, seed=SEEDS)
 def test_no_trade_is_beyond_a_limit_price(towns: Any, mode: Any, seed: int) -> None:
-    """Of heat: what the cheapest other source costs, or direct heating; what it costs to make, with losses."""
+    """Of heat: the cost of the other source, or of direct heating; what making it costs, with losses."""
     town, loop = towns.town(seed), towns.loop(seed)
     bidder, rng = towns.bidder(town, mode, loop), np.random.default_rng(seed)
     known = town.known(town.fleet.initial_state(), town.clock.period(0))
@@ -201,3 +201,97 @@ def test_without_trade_a_loop_changes_nothing(towns: Any, mode: Any, seed: int) 
         for column in ("net_kwh", "import_kwh", "export_kwh", "bought_kwh", "trade_cost_eur"):
             assert (getattr(mine, column) == getattr(theirs, column)).all(), (carrier, column)
     assert (one.gas_kwh == other.gas_kwh).all()
+
+
+def cost_eur(town: Any, plan: Plan) -> np.ndarray:
+    """What everybody pays for gas and electricity in the end, shape (n,)."""
+    done, prices = plan.dispatch.electricity, town.prices
+    utility = prices.retail_eur_per_kwh * done.import_kwh - prices.feed_in_eur_per_kwh * done.export_kwh
+    on_top = (prices.trade_factor - 1.0) * done.trade_paid_eur
+    on_top = on_top + prices.trade_adder_eur_per_kwh * done.bought_kwh
+    cost: np.ndarray = town.gas * plan.dispatch.gas_kwh + utility + done.trade_cost_eur + on_top
+    return cost
+
+
+@settings(max_examples=60)
+@given(mode=MODES, seed=SEEDS, bold=st.booleans())
+def test_nobody_loses_by_the_electricity_market(towns: Any, mode: Any, seed: int, bold: bool) -> None:
+    """Whoever has nothing else that gives electricity (CHP, battery, PV to curtail) pays at most what the
+    utility alone would cost after the same heat market: also where boiler, pump and heater change places."""
+    town, rng = towns.town(seed), np.random.default_rng(seed)
+    assume((town.prices.feed_in_eur_per_kwh >= 0.0).all())
+    bidder = towns.bidder(town, mode, towns.loop(seed))
+    known = town.known(town.fleet.initial_state(), town.clock.period(0))
+    plan = towns.agreed(bidder, known, towns.action(bidder, rng, bold), rng).plan
+    alone = bidder.plan(known, plan.offers)
+    without = [0, 2, 3, 4, 6]
+    assert (cost_eur(town, plan)[without] <= cost_eur(town, alone)[without] + 1e-9).all()
+    for name in town.fleet.of("heat"):
+        if name not in bidder.heat.sources:
+            assert (plan.dispatch.device_kwh[name] == alone.dispatch.device_kwh[name]).all()
+    assert plan.dispatch.heat.net_kwh == pytest.approx(alone.dispatch.heat.net_kwh, abs=1e-9)
+
+
+@settings(max_examples=40)
+@given(mode=MODES, seed=SEEDS, pipes=st.booleans())
+def test_what_was_foreseen_is_delivered_as_planned(towns: Any, mode: Any, seed: int, pipes: bool) -> None:
+    town, rng = towns.town(seed, periods=3), np.random.default_rng(seed)
+    bidder = towns.bidder(town, mode, towns.loop(seed) if pipes else None)
+    state = town.fleet.initial_state()
+    for index in range(town.clock.periods):
+        period = town.clock.period(index)
+        known = town.known(state, period)
+        plan = towns.agreed(bidder, known, towns.action(bidder, rng), rng).plan
+        done = bidder.delivered(plan, known)
+        for name, energy in plan.dispatch.device_kwh.items():
+            np.testing.assert_allclose(done.device_kwh[name], energy, rtol=0, atol=1e-9)
+        for carrier in ("electricity", "heat"):
+            before, after = getattr(plan.dispatch, carrier), getattr(done, carrier)
+            for column in Position.__slots__:
+                np.testing.assert_allclose(
+                    getattr(after, column), getattr(before, column), rtol=0, atol=1e-9, err_msg=column
+                )
+        np.testing.assert_allclose(done.gas_kwh, plan.dispatch.gas_kwh, rtol=0, atol=1e-9)
+        state = town.fleet.commit(state, period, done.device_kwh)
+
+
+@settings(max_examples=60)
+@given(mode=MODES, seed=SEEDS, pipes=st.booleans())
+def test_what_nobody_foresaw_is_imbalance(towns: Any, mode: Any, seed: int, pipes: bool) -> None:
+    """Load, sun, heat demand and air are others than in the forecast: contracts stay, heat balances, and the
+    rest is imbalance."""
+    town, rng = towns.town(seed), np.random.default_rng(seed)
+    loop = towns.loop(seed) if pipes else None
+    bidder, fleet, foreseen = towns.bidder(town, mode, loop), town.fleet, town.foreseen(seed)
+    state = fleet.initial_state()
+    for index in range(town.clock.periods):
+        period = town.clock.period(index)
+        expected, known = town.known(state, period, foreseen), town.known(state, period)
+        plan = towns.agreed(bidder, expected, towns.action(bidder, rng), rng).plan
+        done = bidder.delivered(plan, known)
+        assert_heat_balances(fleet, done, loop)
+        assert_electricity_balances(fleet, done)
+        assert_what_is_drawn_follows(fleet, known, done)
+        left = cold_with_something_left(fleet, known, done)
+        assert left == pytest.approx(0.0, abs=1e-8), "nobody is cold while a source or a store could help"
+        was, now = plan.dispatch, done
+        for name in (
+            "bought_kwh",
+            "sold_kwh",
+            "import_kwh",
+            "export_kwh",
+            "trade_cost_eur",
+            "trade_paid_eur",
+        ):
+            assert (getattr(now.electricity, name) == getattr(was.electricity, name)).all(), name
+        for name in ("bought_kwh", "sold_kwh", "lost_kwh", "trade_cost_eur", "trade_paid_eur"):
+            assert (getattr(now.heat, name) == getattr(was.heat, name)).all(), name
+        more = now.electricity.net_kwh - was.electricity.net_kwh
+        np.testing.assert_allclose(now.electricity.imbalance_kwh, more, rtol=0, atol=1e-12)
+        assert (done.device_kwh["load"] == known.ranges["load"].base_kwh).all()
+        assert (done.device_kwh["heat_demand"] == known.ranges["heat_demand"].base_kwh).all()
+        whole = was.device_kwh["pv"] == expected.ranges["pv"].low_kwh
+        np.testing.assert_allclose(
+            done.device_kwh["pv"][whole], known.ranges["pv"].low_kwh[whole], atol=1e-12
+        )
+        state = fleet.commit(state, period, done.device_kwh)
