@@ -117,9 +117,9 @@ def test_a_half_trades_at_the_price_of_the_other() -> None:
     orders = make_orders([0, 1, 2, 3], [BUY, SELL, BUY, SELL], [0.30, 0.10, 0.24, 0.18], [1.0] * 4)
     seen = set()
     for seed in range(60):
-        left = np.random.default_rng(seed)
-        left.permutation(4)  # the order of arrival
-        left = left.random(4) < 0.5
+        coins = np.random.default_rng(seed)
+        coins.permutation(4)  # the order of arrival
+        left = coins.random(4) < 0.5
         trades = cleared(orders, seed).trades
         if left[0] == left[1] != left[2] == left[3]:
             prices = dict(zip(trades.buy_row.tolist(), trades.price_eur_per_kwh.tolist(), strict=True))
