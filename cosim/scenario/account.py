@@ -91,7 +91,7 @@ def _size_of(kind: str, population: Population) -> tuple[str, str]:
             if isinstance(setting.json_schema_extra, dict)
             else None
         )
-        known = all(getattr(item.config, name) is not None for item in population.devices[kind])
+        known = all(getattr(item.config, name, None) is not None for item in population.devices[kind])
         if known and unit in ("kWp", "kWh", "kW", "W/K", "l"):
             return name, str(unit)
     return "", ""
