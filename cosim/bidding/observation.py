@@ -8,10 +8,9 @@ import numpy as np
 from cosim.bidding.bidder import Known
 from cosim.bidding.fields import name_of, slots
 from cosim.bidding.heat_records import costs_of
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Period
 from cosim.core.records import Field
-from cosim.devices.base import Device
 from cosim.devices.fleet import Fleet, FleetState
 
 INFINITE = float("inf")
@@ -48,11 +47,16 @@ class Observer:
         self.fleet = fleet
         self._electric = fleet.of("electricity")
         self._heat = fleet.of("heat")
+        self._sources = {name: device for name, device in self._heat.items() if device.role == "conversion"}
         fields = [*COMMON, *HEAT] if self._heat else list(COMMON)
-        self._first_column: dict[str, int] = {}
+        self._places: dict[str, list[tuple[IntArray, IntArray, slice]]] = {}
+        """Kind -> by slot: its devices, their owners, and the columns of their fields."""
         for device in fleet.kinds.values():
-            self._first_column[device.kind] = len(fields)
+            places = self._places[device.kind] = []
             for slot in range(slots(device)):
+                rows = np.flatnonzero(device.slot == slot)
+                columns = slice(len(fields), len(fields) + len(device.observations))
+                places.append((rows, device.prosumer[rows], columns))
                 fields += [_renamed(field, device.kind, slot) for field in device.observations]
         self.fields = tuple(fields)
 
@@ -92,33 +96,26 @@ class Observer:
         for column, value in enumerate((*common, *heat)):
             values[:, column] = value
         for name, device in self.fleet.kinds.items():
-            self._write(values, device, device.observe(state[name], period, ranges[name]))
+            own = device.observe(state[name], period, ranges[name])
+            for rows, owner, columns in self._places[name]:
+                values[owner, columns] = own if len(rows) == len(own) else own[rows]
         return values
 
     def _of_heat(self, known: Known) -> tuple[FloatArray, ...]:
         """The fields of `HEAT`, shape (n,) each."""
         n = self.fleet.prosumers
-        sources = {name: device for name, device in self._heat.items() if device.role == "conversion"}
-        owners = {name: device.prosumer for name, device in sources.items()}
-        need = {name: known.ranges[name].base_kwh for name in self._heat if name not in sources}
-        cheapest = []
-        for electricity in (known.prices.feed_in_eur_per_kwh, known.prices.retail_eur_per_kwh):
-            costs = costs_of(known.inputs, owners, known.gas_eur_per_kwh, electricity)
-            lowest = np.full(n, INFINITE)
-            for name, cost in costs.total_eur_per_kwh.items():
+        owners = {name: device.prosumer for name, device in self._sources.items()}
+        need = {name: known.ranges[name].base_kwh for name in self._heat if name not in owners}
+        direct = known.prices.retail_eur_per_kwh
+        free = costs_of(known.inputs, owners, known.gas_eur_per_kwh, np.zeros(n))
+        cheapest = np.full((2, n), INFINITE)
+        for row, electricity in enumerate((known.prices.feed_in_eur_per_kwh, direct)):
+            for name, owner in owners.items():
+                cost = free.other_eur_per_kwh[name] + free.electricity[name] * electricity[owner]
                 can = known.ranges[name].low_kwh < 0.0
-                np.minimum.at(lowest, owners[name][can], cost[can])
-            direct = known.prices.retail_eur_per_kwh
-            cheapest.append(np.where(np.isfinite(lowest), lowest, direct))
+                np.minimum.at(cheapest[row], owner, np.where(can, cost, INFINITE))
+        cheapest = np.where(np.isfinite(cheapest), cheapest, direct)
         return (self.fleet.total_by_prosumer(need), *cheapest, known.gas_eur_per_kwh)
-
-    def _write(self, values: FloatArray, device: Device, own: FloatArray) -> None:
-        """Own observations of a kind's devices, each into its prosumer's row and its slot's columns."""
-        width = own.shape[1]
-        for slot in range(slots(device)):
-            first = self._first_column[device.kind] + slot * width
-            rows = device.slot == slot
-            values[device.prosumer[rows], first : first + width] = own[rows]
 
 
 def _renamed(field: Field, kind: str, slot: int) -> Field:

@@ -69,6 +69,8 @@ class TariffBook:
         self._by_state = self._price_table()
         self._gas = self.rates.gas
         self._state = -1
+        self._gas_now: tuple[int, FloatArray] | None = None
+        """State of the rates and what gas costs in it."""
         self._prices: Prices | None = None
 
     def prices(self, index: int) -> Prices:
@@ -127,8 +129,10 @@ class TariffBook:
 
         NaN for a prosumer whose tariff has no gas price: `require_gas` says so before the run.
         """
-        price: FloatArray = self._gas[self.rates.state[index], self.tariff_of_prosumer]
-        return price
+        state = int(self.rates.state[index])
+        if self._gas_now is None or state != self._gas_now[0]:
+            self._gas_now = state, self._gas[state, self.tariff_of_prosumer]
+        return self._gas_now[1]
 
     def require_gas(self, prosumers: IntArray | BoolArray) -> None:
         """Makes sure that whoever burns gas has a price for it.
