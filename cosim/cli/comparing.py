@@ -79,7 +79,7 @@ def _put(
     if output is not None:
         write_text(output / "comparison.csv", table.to_csv(index=False))
     if json_:
-        typer.echo(table.to_json(orient="records", indent=2))
+        typer.echo(table.to_json(orient="records", indent=2, double_precision=15))
     elif not quiet:
         put(comparison(table, names, notes))
         if output is not None:

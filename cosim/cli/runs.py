@@ -107,7 +107,7 @@ def day(
         chosen = day_of(found, prosumer, day)
         table = account(chosen.flows)
         if json_:
-            typer.echo(table.to_json(orient="records", indent=2))
+            typer.echo(table.to_json(orient="records", indent=2, double_precision=15))
         else:
             put(show.frame(table, f"{chosen.title} (kWh)"), chosen.bill)
         if output is not None:

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from cosim.errors import OutputError
 from cosim.report import day as days
 from cosim.report import figures
 from cosim.report.figures import Figure, Series
@@ -105,7 +106,12 @@ def _day(run: Run, prosumer: str, day: str) -> Part:
     """The day of one prosumer."""
     if not run.has("prosumers"):
         return "day", "A prosumer's day", "The table prosumers was not recorded.", None
-    found = days.day_of(run, prosumer, day)
+    try:
+        found = days.day_of(run, prosumer, day)
+    except OutputError as error:
+        if prosumer or day:
+            raise
+        return "day", "A prosumer's day", str(error), None
     return "day", f"A prosumer's day: {found.title}", f"{days.ABOUT} {found.bill}", days.figure(found)
 
 

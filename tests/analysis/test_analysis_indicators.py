@@ -114,7 +114,7 @@ def test_what_is_stored_counts_at_the_end_and_what_is_lost_in_all(synthetic):
 
 def test_stored_energy_is_worth_what_lies_midway_between_retail_and_feed_in(synthetic):
     indicators = Indicators(synthetic.clock(2), {"west": 1, "east": 1})
-    assert indicators.stored_price(0) is None
+    assert indicators.stored_prices(0) == {}
     for period, retail in enumerate((0.2, 0.4)):
         prices = {"retail_price": retail, "feed_in_price": 0.1}
         west = steps(
@@ -124,8 +124,8 @@ def test_stored_energy_is_worth_what_lies_midway_between_retail_and_feed_in(synt
         prices = {"retail_price": 0.5, "feed_in_price": 0.1}
         east = steps(stored_kwh=2.0, counterfactual_stored_kwh=1.0, **prices)
         indicators.add("steps", period, east, 1)
-    assert indicators.stored_price(0) == pytest.approx(0.2)
-    assert indicators.stored_price(1) == pytest.approx(0.3)
+    assert indicators.stored_prices(0) == {"electricity": pytest.approx(0.2)}
+    assert indicators.stored_prices(1) == {"electricity": pytest.approx(0.3)}
     found = indicators.summary()
     west = found["communities"]["west"]["cost"]
     assert west["stored_difference_kwh"] == -3.0

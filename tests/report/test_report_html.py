@@ -46,7 +46,7 @@ def test_the_report_lies_in_the_runs_folder(tmp_path, synthetic):
 def test_figures_hold_the_tables_values(made_run):
     run = load(made_run)
     found = drawn(page(run))
-    assert list(found) == ["power", "trade", "voltage", "loading", "duration", "violations", "savings"]
+    assert list(found) == ["power", "trade", "voltage", "loading", "duration", "violations", "savings", "day"]
     load_kw = run.steps["load_kwh"].to_numpy() / 0.25
     assert found["power"]["data"][0]["y"] == pytest.approx(load_kw.tolist(), rel=1e-5)
     assert found["power"]["data"][0]["x"][:2] == ["2016-06-06 00:00", "2016-06-06 00:15"]
