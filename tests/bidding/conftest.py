@@ -68,12 +68,11 @@ class Town:
         """The same fleet over forecasts that are wrong."""
         rng = np.random.default_rng(seed)
         site = next(iter(self.fleet.kinds.values())).site
-        series = {
-            name: replace(
-                source, values_kw=source.values_kw * rng.uniform(1 - error, 1 + error, source.values_kw.shape)
-            )
-            for name, source in site.series.items()
-        }
+        series: dict[str, Any] = {}
+        for name, known in site.series.items():
+            actual: Any = known  # a FakeSeries
+            wrong = rng.uniform(1.0 - error, 1.0 + error, actual.values_kw.shape)
+            series[name] = replace(actual, values_kw=actual.values_kw * wrong)
         weather = site.weather
         assert isinstance(weather, FakeWeather)
         air = weather.columns["temperature_c"]

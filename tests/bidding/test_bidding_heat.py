@@ -1,13 +1,13 @@
 """Heat and the electricity that follows from it: figures computed by hand, in periods of an hour.
 
-A CHP (0.6 heat, 0.3 electricity, gas at 0.09) makes heat for 0.15 less half the price of electricity; a boiler
-of 0.75 makes it for 0.12; a heating rod of efficiency 1 for the price of electricity, 0.10 to 0.30.
+A CHP (0.6 heat, 0.3 electricity, gas at 0.09) makes heat for 0.15 less half the price of electricity; a
+boiler of 0.75 makes it for 0.12; a heating rod of efficiency 1 for the price of electricity, 0.10 to 0.30.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,18 +33,24 @@ ROD = {"max_kw": 2, "efficiency": 1.0}
 STORE = {"capacity_kwh": 10, "initial_soc": 0.2, "loss_per_hour": 0.0}
 
 
-@dataclass(frozen=True)
+Devices = Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]]
+"""Kind -> who has one, and its settings."""
+
+
+@dataclass
 class Street:
     """Some homes, what they need, and one period of trade among them."""
 
     kit: Any
     load: Sequence[float]
     heat: Sequence[float]
-    devices: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]]
+    devices: Devices
     mode: Mode = "reservation"
     loss: float = 0.25
     capacity: float = 1e9
     sun: float = 0.0
+    bidder: Bidder = field(init=False)
+    known: Known = field(init=False)
 
     def __post_init__(self) -> None:
         clock = self.kit.clock(periods=4)
@@ -58,36 +64,26 @@ class Street:
         }
         fleet: Fleet = self.kit.fleet(requests, site, self.n)
         loop = HeatLoop(np.ones(self.n, dtype=bool), self.loss, self.capacity)
-        bidder = Bidder(fleet, self.mode, loop)
+        self.bidder = Bidder(fleet, self.mode, loop)
         state, period = fleet.initial_state(), clock.period(0)
-        known = Known(
+        self.known = Known(
             fleet.ranges(state, period),
             fleet.inputs(state, period),
             self.kit.prices(self.n, retail=0.30, feed_in=0.10),
             np.full(self.n, 0.09),
         )
-        for name, value in (("fleet", fleet), ("bidder", bidder), ("known", known)):
-            object.__setattr__(self, f"_{name}", value)
 
     @property
     def n(self) -> int:
         return len(self.load)
 
-    @property
-    def bidder(self) -> Bidder:
-        return self._bidder  # type: ignore[attr-defined,no-any-return]  # set above
-
-    @property
-    def known(self) -> Known:
-        return self._known  # type: ignore[attr-defined,no-any-return]  # set above
-
     def action(self, **fields: float | Sequence[float]) -> np.ndarray:
         """Truthful margins, an expected price in the middle; `fields` by name, with _ for the dot."""
         action = np.zeros((self.n, len(self.bidder.fields)))
-        for column, field in enumerate(self.bidder.fields):
-            if field.name.endswith("margin"):
+        for column, item in enumerate(self.bidder.fields):
+            if item.name.endswith("margin"):
                 action[:, column] = -1.0
-            action[:, column] = fields.get(field.name.replace(".", "_"), action[:, column])
+            action[:, column] = fields.get(item.name.replace(".", "_"), action[:, column])
         return action
 
     def heat_bids(self, **fields: float | Sequence[float]) -> HeatBids:
@@ -137,7 +133,8 @@ def test_fields_with_heat(kit: Any) -> None:
 def test_what_is_for_trade_by_hand(kit: Any) -> None:
     """At 0.20 a kWh of electricity the CHP's heat costs 0.05, 0.0667 with a quarter lost on the way."""
     street = two(kit)
-    made, rows = street.heat_bids(), street.bidder.heat.rows  # type: ignore[union-attr]  # there is heat
+    made, heat = street.heat_bids(), street.bidder.heat
+    assert heat is not None
     assert made.costs.total_eur_per_kwh["chp"] == pytest.approx([0.05])
     assert made.costs.total_eur_per_kwh["boiler"] == pytest.approx([0.12])
     assert made.alone_kwh["chp"] == pytest.approx([-2.0]) and made.alone_kwh["boiler"] == pytest.approx(
@@ -150,7 +147,7 @@ def test_what_is_for_trade_by_hand(kit: Any) -> None:
         ("boiler", "down"): (SELL, 9.0, 0.16),
     }
     for (kind, direction), (side, kwh, price) in expected.items():
-        row = getattr(rows, direction)[kind].start
+        row = getattr(heat.rows, direction)[kind].start
         found = made.bids.side[row], made.bids.quantity_kwh[row], made.bids.limit_price_eur_per_kwh[row]
         assert found == pytest.approx((side, kwh, price), abs=1e-8), (kind, direction)
     assert not made.bids.quantity_kwh[:2].any(), "nothing is firm: both could do it alone"
@@ -169,7 +166,7 @@ def test_heat_of_a_chp_costs_less_the_more_its_electricity_is_worth(
 
 def test_a_chp_heats_the_neighbour_by_hand(kit: Any) -> None:
     """The boiler would pay 0.12 for 3 kWh, the CHP gives 4 of which 3 arrive, for 0.0667 each: at 0.0933. It
-    then runs at 6 kWh of heat, 3 of electricity: 1 for itself, 1 for the neighbour at 0.20, 1 for the utility."""
+    then gives 6 kWh of heat, 3 of electricity: 1 for itself, 1 for the neighbour at 0.2, 1 for the utility."""
     plan = two(kit).traded()
     heat, electricity = plan.dispatch.heat, plan.dispatch.electricity
     assert heat is not None
@@ -202,7 +199,7 @@ def test_losses_may_eat_up_the_gain(kit: Any) -> None:
 
 
 def test_who_has_no_source_pays_direct_heating_at_most(kit: Any) -> None:
-    """Nobody sells: all is missing. The CHP sells: between its cost and what the utility's electricity costs."""
+    """Nobody sells: all is missing. The CHP sells: between its cost and that of the utility's electricity."""
     alone = Street(kit, (1.0,), (3.0,), {}).traded()
     assert alone.dispatch.heat is not None
     assert alone.dispatch.heat.import_kwh == pytest.approx([3.0])
@@ -213,8 +210,8 @@ def test_who_has_no_source_pays_direct_heating_at_most(kit: Any) -> None:
 
 
 def test_a_boiler_gives_way_to_cheap_electricity(kit: Any) -> None:
-    """The rod is dear at retail, so the boiler would run; the neighbour's sun at 0.11 is cheaper than gas, and
-    the rod takes all it can."""
+    """The rod is dear at retail, so the boiler would run; the neighbour's sun at 0.11 is cheaper than gas,
+    and the rod takes all it can."""
     street = Street(
         kit,
         (0.0, 0.0),
@@ -234,8 +231,8 @@ def test_a_boiler_gives_way_to_cheap_electricity(kit: Any) -> None:
 
 
 def test_a_chp_gives_way_to_the_boiler_where_electricity_is_cheap(kit: Any) -> None:
-    """Own sun covers the load: its electricity is worth the feed-in price of 0.10, at 0.06 it would be even."""
-    devices = {"boiler": [(0, BOILER)], "chp": [(0, CHP)], "pv": [(0, {"peak_kw": 5})]}
+    """Own sun covers the load: its electricity is worth the feed-in price of 0.10; at 0.06 it were even."""
+    devices: Devices = {"boiler": [(0, BOILER)], "chp": [(0, CHP)], "pv": [(0, {"peak_kw": 5})]}
     plan = Street(kit, (1.0,), (3.0,), devices, sun=1.0).traded()
     assert plan.dispatch.device_kwh["chp"] == pytest.approx([-3.0])
     assert plan.dispatch.electricity.export_kwh == pytest.approx([5.5])
@@ -247,8 +244,8 @@ def test_a_chp_gives_way_to_the_boiler_where_electricity_is_cheap(kit: Any) -> N
 
 
 def test_stores_fill_up_to_what_heat_is_worth(kit: Any) -> None:
-    """A store of 10 kWh holds 2. Heat worth 0.15 (action 0): the boiler fills it at 0.12. Worth nothing: it is
-    emptied first."""
+    """A store of 10 kWh holds 2. Heat worth 0.15 (action 0): the boiler fills it at 0.12. Worth nothing: it
+    is emptied first."""
     street = Street(kit, (1.0,), (3.0,), {"boiler": [(0, BOILER)], "heat_store": [(0, STORE)]})
     made = street.heat_bids(heat_store_value=0.0)
     assert made.alone_kwh["heat_store"] == pytest.approx([8.0])
