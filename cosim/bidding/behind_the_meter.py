@@ -27,7 +27,6 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
     shared: FloatArray,
     internal: FloatArray,
     utility: FloatArray,
-    firm_only: bool = False,
 ) -> None:
     """Match each owner's rows with each other, dearest bid with cheapest ask, then with the utility.
 
@@ -48,7 +47,6 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
         shared: What is left of every shared limit; changed.
         internal: Result: filled by the owner's own rows [kWh].
         utility: Result: filled by the utility [kWh].
-        firm_only: No flexible row meets another: what is decided already stays, only firm rows are served.
     """
     for owner in range(len(owner_start) - 1):
         rows = by_owner[owner_start[owner] : owner_start[owner + 1]]
@@ -56,8 +54,6 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
             bid, ask = -1, -1
             for row in rows:
                 if _open_kwh(row, limit, weight, remaining, shared) <= DUST_KWH:
-                    continue
-                if firm_only and limit[row] >= 0 and not _firm_across(rows, row, side, limit, remaining):
                     continue
                 if side[row] > 0:
                     if bid < 0 or reservation[row] > reservation[bid]:
@@ -79,15 +75,6 @@ def settle_behind_the_meter(  # noqa: PLR0913, PLR0917  # a kernel takes arrays,
                 quantity = max(_open_kwh(row, limit, weight, remaining, shared), 0.0)
                 utility[row] += quantity
                 _take(row, quantity, limit, weight, remaining, shared)
-
-
-@njit(cache=True)
-def _firm_across(rows, row, side, limit, remaining):  # type: ignore[no-untyped-def]  # inlined by numba
-    """Whether a firm row of the other side is open."""
-    for other in rows:
-        if limit[other] < 0 and side[other] != side[row] and remaining[other] > DUST_KWH:
-            return True
-    return False
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ from cosim.bidding.heat import HeatBidder
 from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, heat_prices
 from cosim.bidding.rows import Bids
 from cosim.bidding.thermal import Curve, Sources, curve_of, heat_at, steps_of
-from cosim.core.arrays import FloatArray, IntArray, sum_by
+from cosim.core.arrays import FloatArray, IntArray, clipped, sum_by
 from cosim.core.carriers import Carrier
 from cosim.core.dispatch import Dispatch
 from cosim.core.records import Clearing, Prices
@@ -222,7 +222,7 @@ class Bidder:
             if span.minimum_kwh is not None:
                 span = span.switched(planned != 0.0)
             shift = span.base_kwh - plan.offers.ranges[name].base_kwh
-            device_kwh[name] = np.clip(planned + shift, span.low_kwh, span.high_kwh)
+            device_kwh[name] = clipped(planned + shift, span.low_kwh, span.high_kwh)
         heat = plan.heat
         if self.heat is not None and heat is not None and plan.offers.heat is not None:
             heat = self.heat.delivered(plan.offers.heat, heat, known.ranges)

@@ -33,22 +33,18 @@ class HeatDevices:
 
     @classmethod
     def of(
-        cls,
-        ranges: Mapping[str, Ranges],
-        sources: Mapping[str, object],
-        draw: Mapping[str, FloatArray],
-        give: Mapping[str, FloatArray],
+        cls, ranges: Mapping[str, Ranges], source: BoolArray, draw: FloatArray, give: FloatArray
     ) -> HeatDevices:
-        """The devices of all kinds; those named in `sources` make heat."""
+        """The devices of all kinds, in the order of the ranges."""
         spans = list(ranges.values())
         return cls(
-            np.repeat([name in sources for name in ranges], [len(span.low_kwh) for span in spans]),
+            source,
             np.concatenate([span.low_kwh for span in spans]),
             np.concatenate([span.base_kwh for span in spans]),
             np.concatenate([span.high_kwh for span in spans]),
             np.concatenate([_minimum(span) for span in spans]),
-            np.concatenate([draw[name] for name in ranges]),
-            np.concatenate([give[name] for name in ranges]),
+            draw,
+            give,
         )
 
 

@@ -20,7 +20,7 @@ from cosim.bidding.behind_the_meter import INDIFFERENT_EUR_PER_KWH, settle_behin
 from cosim.bidding.fields import Mode, action_columns, action_fields, decided
 from cosim.bidding.rows import Bids, Rows
 from cosim.bidding.thermal import Curve
-from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
+from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped, sum_by
 from cosim.core.dispatch import Position
 from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Field, Orders, Prices
 from cosim.devices.base import Device, Ranges
@@ -85,7 +85,7 @@ class ElectricityBidder:
             if own is not None and self.mode == "setpoint":
                 on = np.abs(device.setpoint(span, own)) >= 0.5 * least
             else:
-                free = np.clip(surplus[device.prosumer], 0.0, least)
+                free = clipped(surplus[device.prosumer], 0.0, least)
                 share = np.divide(free, least, out=np.zeros_like(free), where=least > 0.0)
                 retail, feed_in = prices.retail_eur_per_kwh, prices.feed_in_eur_per_kwh
                 cost = (share * feed_in[device.prosumer]) + (1.0 - share) * retail[device.prosumer]

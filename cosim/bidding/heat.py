@@ -17,23 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from cosim.bidding import quoting
-from cosim.bidding.behind_the_meter import settle_behind_the_meter
 from cosim.bidding.commitment import DUST_KWH, HeatDevices, only, switched_on
 from cosim.bidding.electricity import value_of
 from cosim.bidding.fields import EXPECTED_PRICE, Mode, action_columns, column_of, decided
+from cosim.bidding.heat_balance import balance
 from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, costs_of, position_of
 from cosim.bidding.rows import Bids, Rows
-from cosim.core.arrays import BoolArray, FloatArray, IntArray, sum_by
+from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped, sum_by
 from cosim.core.records import BUY, SELL, Clearing, Field, Orders, Prices
 from cosim.devices.base import Ranges
 from cosim.devices.fleet import Fleet
 
 FIRST_EUR_PER_KWH = 1e6
 """Price at which need comes before everything and surplus goes before everything."""
+Values = TypeVar("Values", FloatArray, BoolArray)
 LAST_EUR_PER_KWH = 1e3
 """Price at which a store whose set-point is given is moved after everything else."""
 
@@ -66,6 +68,13 @@ class HeatBidder:
         owner = np.concatenate([device.prosumer for device in self.kinds.values()])
         self._order = np.argsort(owner, kind="stable")
         self._start = np.searchsorted(np.sort(owner), np.arange(fleet.prosumers + 1))
+        sizes = [len(device) for device in self.kinds.values()]
+        ends = np.cumsum(sizes).tolist()
+        self._parts = {
+            name: slice(end - size, end) for name, size, end in zip(self.kinds, sizes, ends, strict=True)
+        }
+        """Kind -> where its devices are among all."""
+        self._makes_heat = np.repeat([name in self.sources for name in self.kinds], sizes)
 
     def expected_price(self, action: FloatArray, net_kwh: FloatArray, prices: Prices) -> FloatArray:
         """Price of electricity that everybody reckons with [EUR/kWh], shape (n,).
@@ -128,7 +137,7 @@ class HeatBidder:
             told = device.setpoint(span, action[device.prosumer, self._columns[name]])
             if span.minimum_kwh is not None:
                 span = span.switched(np.abs(told) >= 0.5 * span.minimum_kwh)
-            spans[name], alone[name] = span, np.clip(told, span.low_kwh, span.high_kwh)
+            spans[name], alone[name] = span, clipped(told, span.low_kwh, span.high_kwh)
         missing = self.fleet.total_by_prosumer(alone)
         made = HeatBids(ranges, spans, costs, draw, give, alone, missing, self._nothing())
         return replace(made, bids=self._firm(made, prices))
@@ -173,10 +182,8 @@ class HeatBidder:
         need_kwh: FloatArray | None = None,
     ) -> dict[str, BoolArray]:
         """Which devices are on, by kind; see `commitment`."""
-        devices = HeatDevices.of(ranges, self.sources, draw, give)
-        on = switched_on(devices, self._order, self._start, need_kwh)
-        ends = np.cumsum([len(self.kinds[name]) for name in ranges])
-        return dict(zip(ranges, np.split(on, ends[:-1]), strict=True))
+        devices = HeatDevices.of(ranges, self._makes_heat, self._flat(draw), self._flat(give))
+        return self._by_kind(switched_on(devices, self._order, self._start, need_kwh))
 
     def balanced(
         self,
@@ -198,38 +205,29 @@ class HeatBidder:
             given_away_kwh: Net heat that goes to others, shape (n,).
             firm_only: Move devices only as far as the balance needs it.
         """
-        rows, n = self.rows, self.fleet.prosumers
-        quantity, reservation = np.zeros(len(rows.owner)), np.zeros(len(rows.owner))
-        for name, span in spans.items():
-            quantity[rows.up[name]] = np.maximum(span.high_kwh - planned_kwh[name], 0.0)
-            quantity[rows.down[name]] = np.maximum(planned_kwh[name] - span.low_kwh, 0.0)
-            reservation[rows.up[name]], reservation[rows.down[name]] = draw[name], give[name]
-        firm = self.fleet.total_by_prosumer(planned_kwh) + given_away_kwh
-        side = rows.side.copy()
-        side[:n] = np.where(firm >= 0.0, BUY, SELL)
-        quantity[:n] = np.abs(firm)
-        reservation[:n] = side[:n] * FIRST_EUR_PER_KWH
-        own, left = np.zeros_like(quantity), np.zeros_like(quantity)
-        beyond = np.full(n, 2.0 * FIRST_EUR_PER_KWH)
-        settle_behind_the_meter(
-            rows.by_owner,
-            rows.owner_start,
-            side,
-            reservation,
-            rows.limit,
-            quoting.weights(quantity),
-            beyond,
-            -beyond,
-            quantity,
-            np.ones(rows.limits),
-            own,
-            left,
+        energy = self._flat(planned_kwh)
+        missing = np.empty(self.fleet.prosumers)
+        balance(
+            self._order,
+            self._start,
+            np.concatenate([spans[name].low_kwh for name in self.kinds]),
+            np.concatenate([spans[name].high_kwh for name in self.kinds]),
+            self._flat(draw),
+            self._flat(give),
+            given_away_kwh,
             firm_only,
+            energy,
+            missing,
         )
-        done = {
-            name: energy + own[rows.up[name]] - own[rows.down[name]] for name, energy in planned_kwh.items()
-        }
-        return done, side[:n] * left[:n]
+        return self._by_kind(energy), missing
+
+    def _flat(self, by_kind: Mapping[str, FloatArray]) -> FloatArray:
+        """Values of all devices, kind after kind, shape (d,): a copy."""
+        return np.concatenate([by_kind[name] for name in self.kinds])
+
+    def _by_kind(self, flat: Values) -> dict[str, Values]:
+        """Values of all devices, by kind."""
+        return {name: flat[part] for name, part in self._parts.items()}
 
     def served(
         self,
@@ -251,8 +249,10 @@ class HeatBidder:
         """
         draw, give = plan.draw_eur_per_kwh, plan.give_eur_per_kwh
         done, missing = self.balanced(spans, told_kwh, draw, give, given_away_kwh, firm_only=True)
+        if not (missing > DUST_KWH).any():
+            return done, missing
         off = {name: (span.low_kwh == 0.0) & (span.high_kwh == 0.0) for name, span in spans.items()}
-        if not (missing > DUST_KWH).any() or not any(off[name].any() for name in self.sources):
+        if not any(off[name].any() for name in self.sources):
             return done, missing
         resort = {name: only(able[name], off[name] & (name in self.sources)) for name in spans}
         on = self._on(resort, draw, give, np.maximum(missing, 0.0))
@@ -260,7 +260,7 @@ class HeatBidder:
             name: able[name].switched(on[name] | ~off[name]) if name in self.sources else span
             for name, span in spans.items()
         }
-        told = {name: np.clip(told_kwh[name], span.low_kwh, span.high_kwh) for name, span in spans.items()}
+        told = {name: clipped(told_kwh[name], span.low_kwh, span.high_kwh) for name, span in spans.items()}
         return self.balanced(spans, told, draw, give, given_away_kwh, firm_only=True)
 
     def _nothing(self) -> Bids:
@@ -369,7 +369,7 @@ class HeatBidder:
                 span = span.switched(planned != 0.0)
             spans[name] = span
             shift = 0.0 if name in self.sources else span.base_kwh - plan.ranges[name].base_kwh
-            told[name] = np.clip(planned + shift, span.low_kwh, span.high_kwh)
+            told[name] = clipped(planned + shift, span.low_kwh, span.high_kwh)
         was = done.position
         away = was.sold_kwh + was.lost_kwh - was.bought_kwh
         device_kwh, missing = self.served(plan, ranges, spans, told, away)

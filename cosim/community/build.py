@@ -85,7 +85,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
     foresight = _foresight(scenario, fleet, site, rates, own)
     loop = _loop(scenario, population, fleet, clock)
     bidder = Bidder(fleet, scenario.market.bidding, loop)
-    observer = Observer(fleet)
+    observer = Observer(foresight.fleet)
     fields = _fields(bidder, observer, clock)
     deciders = _deciders(scenario, population, fields, name)
     middle = _middle_price(scenario, clock)
@@ -107,7 +107,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         feeder=_feeder(scenario, grid, placement, rates),
         episodes=Episodes(grid.elements, rates.flows.step_minutes),
         counterfactual=Counterfactual(
-            fleet, observer, fields, scenario.market.bidding, scenario.network.counterfactual
+            fleet, Observer(fleet), fields, scenario.market.bidding, scenario.network.counterfactual
         ),
         memory=PublicMemory(clock.hours, middle, None if loop is None else 0.5 * middle),
         unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,

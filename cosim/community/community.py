@@ -189,8 +189,7 @@ class Community:
 
     def learn(self) -> None:
         """Let the policies learn from what was delivered last, now that they know what came of it."""
-        if self.gate is not None:
-            self.deciders.learn(self.gate.knowledge)
+        self.deciders.learn(None if self.gate is None else self.gate.knowledge)
 
     def decide(self) -> None:
         """Ask the policies."""

@@ -161,9 +161,12 @@ class Deciders:
         wanted = [group.policy for group in self.groups if "outlook" in group.policy.needs]
         return max((policy.horizon_hours for policy in wanted), default=0.0)
 
-    def learn(self, knowledge: Knowledge) -> None:
+    def learn(self, knowledge: Knowledge | None) -> None:
         """Let the learners learn from what was delivered and settled last, now that they know what came after
         they decided on it.
+
+        Args:
+            knowledge: What is known in this step; None near the end, when nothing is left to decide.
 
         Raises:
             PolicyError: if a policy cannot learn, or its metrics are no finite numbers.
@@ -172,9 +175,9 @@ class Deciders:
             waiting = self._pending.get(group.label)
             if not waiting:
                 continue
-            if waiting[-1].next_inputs is None:
+            if waiting[-1].next_inputs is None and knowledge is not None:
                 waiting[-1].next_inputs = self._inputs(group, knowledge)
-            if waiting[0].reward is not None:
+            if waiting[0].reward is not None and waiting[0].next_inputs is not None:
                 self._learn(group, waiting.popleft())
 
     def _learn(self, group: PolicyGroup, pending: _Pending) -> None:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 import numpy as np
 
 from cosim.core import draw
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Clock, Period
 from cosim.core.config import Config
@@ -213,9 +213,11 @@ class Device(ABC):
 
     def possible(self, state: State, period: Period) -> Ranges:
         """`ranges`, worked out once: states are never changed, but replaced."""
-        if self._seen is None or self._seen[0] is not state or self._seen[1] != period.index:
-            self._seen = (state, period.index, self.ranges(state, period))
-        return self._seen[2]
+        seen = self._seen
+        same = seen is not None and (seen[0] is state or not (seen[0] or state))  # or without any state
+        if seen is None or not same or seen[1] != period.index:
+            seen = self._seen = (state, period.index, self.ranges(state, period))
+        return seen[2]
 
     @classmethod
     def build(cls, requests: Sequence[Request], site: Site) -> Self:
@@ -271,11 +273,11 @@ class Device(ABC):
         """The set-point in [-1, 1] of an energy: `setpoint` turned round; 0 where nothing can be decided."""
         if self.role == "conversion":
             share = _ratio(ranges.high_kwh - energy_kwh, ranges.high_kwh - ranges.low_kwh)
-            return np.clip(2.0 * share - 1.0, -1.0, 1.0)
+            return clipped(2.0 * share - 1.0, -1.0, 1.0)
         beyond = energy_kwh - ranges.base_kwh
         up = _ratio(beyond, ranges.high_kwh - ranges.base_kwh)
         down = _ratio(beyond, ranges.base_kwh - ranges.low_kwh)
-        return np.clip(np.where(beyond > 0.0, up, down), -1.0, 1.0)
+        return clipped(np.where(beyond > 0.0, up, down), -1.0, 1.0)
 
     def inputs(self, state: State, period: Period) -> Mapping[Carrier, FloatArray]:
         """Energy drawn from other carriers per kWh drawn at the main terminal, shape (d,) each.

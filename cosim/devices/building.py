@@ -25,7 +25,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import model_validator
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, clipped
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
@@ -110,7 +110,7 @@ class Building(Device):
         """Heat for the lower end of the comfort band, for the set-point, and for the upper end."""
         unheated = self._unheated_c(state["temperature_c"], period)
         low, base, high = (
-            np.clip((self.columns[wanted] - unheated) / self._k_per_kwh, 0.0, self._most_kwh)
+            clipped((self.columns[wanted] - unheated) / self._k_per_kwh, 0.0, self._most_kwh)
             for wanted in ("t_min_c", "t_set_c", "t_max_c")
         )
         return Ranges(low, base, high)
@@ -191,7 +191,7 @@ class Building(Device):
         c = self.columns
         above = state["temperature_c"] - c["t_min_c"]
         band = above / np.maximum(c["t_max_c"] - c["t_min_c"], 1e-3)
-        return np.column_stack([np.clip(band, *BAND_SHOWN), ranges.low_kwh, ranges.base_kwh, ranges.high_kwh])
+        return np.column_stack([clipped(band, *BAND_SHOWN), ranges.low_kwh, ranges.base_kwh, ranges.high_kwh])
 
     def unserved_kwh(self, state: State) -> FloatArray | None:
         """Heat that the lower end of the band needed beyond what the emitters give [kWh]."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, clipped
 from cosim.core.clock import Clock
 from cosim.devices.base import Draws
 
@@ -93,8 +93,8 @@ class Daily(ABC):
     def _shift(self, day: int, width: int, name: str) -> FloatArray:
         """By how much hours of this day differ from the usual ones [h], shape (d, width)."""
         draws = self._draws.normal(width, name, day)
-        shift = np.clip(draws, -SPREAD_LIMIT, SPREAD_LIMIT) * self._columns["hours_spread"][:, None]
-        return np.clip(shift, -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
+        shift = clipped(draws, -SPREAD_LIMIT, SPREAD_LIMIT) * self._columns["hours_spread"][:, None]
+        return clipped(shift, -LARGEST_SHIFT_H, LARGEST_SHIFT_H)
 
     def _moment(self, day: int, hour: FloatArray) -> FloatArray:
         """Local hours after midnight of `day` (negative: the day before) in periods from the start of the

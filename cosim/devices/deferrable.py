@@ -21,7 +21,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import model_validator
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped
 from cosim.core.clock import Clock, Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
@@ -143,7 +143,7 @@ class Deferrable(Device):
         left = np.where(job.begin <= period.index, job.end - period.index, 0)
         missing = np.where(left > 0, np.maximum(self._possible_kwh(job) - state["done_kwh"], 0.0), 0.0)
         high = np.minimum(step, missing)
-        must = np.clip(missing - (left - 1) * step, 0.0, high)
+        must = clipped(missing - (left - 1) * step, 0.0, high)
         steps_missing = np.rint(missing / np.maximum(step, 1e-12)).astype(np.int64)
         runs = (state["done_kwh"] > 0.0) | (left <= steps_missing)
         whole = np.where(steps_missing > 0, step, 0.0)

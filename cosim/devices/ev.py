@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import model_validator
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, clipped
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
@@ -164,7 +164,7 @@ class Ev(StorageDevice):
             charged = periods * power_kwh * c["charge_efficiency"]
             given = periods * given_kwh / c["discharge_efficiency"]
             wanted = self._wanted_kwh
-            least = np.where(lasts, np.clip(wanted, least - given, least + charged), least)
+            least = np.where(lasts, clipped(wanted, least - given, least + charged), least)
             most = np.where(lasts, np.maximum(most, np.minimum(wanted, most + charged)), most)
         store = Store(
             energy_kwh=state["soc_kwh"],

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray, clipped
 from cosim.core.clock import Period
 from cosim.core.records import Field
 from cosim.devices.base import Device, Ranges, Role, Site, State
@@ -95,5 +95,5 @@ class Production(Device):
         deviation = deviation_kw(available)
         if deviation is None:
             return None
-        share = np.clip(-energy / np.maximum(energy_kwh(available, period), 1e-12), 0.0, 1.0)
+        share = clipped(-energy / np.maximum(energy_kwh(available, period), 1e-12), 0.0, 1.0)
         return -deviation * share

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.core.arrays import BoolArray, FloatArray
+from cosim.core.arrays import BoolArray, FloatArray, clipped
 from cosim.errors import PolicyError
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Spec
 
@@ -92,13 +92,13 @@ def baseline_action(
 ) -> FloatArray:
     """The self-consumption rule.
 
-    Margins are -1: what is left is traded at the own limit price. Heat sources are told by set-points that the
-    community works out (`cosim.community.rule`), for they need each other's capacities; here they get 0. In bidding mode "reservation" a battery's
-    energy is worth midway between what storing gives up and what using it saves; an EV's energy is worth what
-    it would cost from the utility in the cheapest hour ahead. In mode "setpoint" the EV charges from own
-    surplus, and what it needs when the utility is cheapest; then the battery charges from the surplus that is
-    left, and covers the deficit. In both modes whoever is paid for taking takes all it can: no value is below
-    zero.
+    Margins are -1: what is left is traded at the own limit price. Set-points of devices for heat are
+    worked out by the community (`cosim.community.rule`), for they need each other's capacities: here they
+    get 0. In bidding mode "reservation" a battery's energy is worth midway between what storing gives up
+    and what using it saves; an EV's energy is worth what it would cost from the utility in the cheapest
+    hour ahead. In mode "setpoint" the EV charges from own surplus, and what it needs when the utility is
+    cheapest; then the battery charges from the surplus that is left, and covers the deficit. In both
+    modes whoever is paid for taking takes all it can: no value is below zero.
 
     Args:
         spec: Fields of observation and action.
@@ -229,7 +229,7 @@ def expected_share(read: Reader) -> FloatArray:
     net = read.observed("net_forecast_kwh")
     surplus = np.divide(-net, draw, out=np.ones_like(net), where=draw > 0.0)
     deficit = np.divide(net, give, out=np.ones_like(net), where=give > 0.0)
-    share: FloatArray = np.where(net < 0.0, 1.0 - np.clip(surplus, 0.0, 1.0), np.clip(deficit, 0.0, 1.0))
+    share: FloatArray = np.where(net < 0.0, 1.0 - clipped(surplus, 0.0, 1.0), clipped(deficit, 0.0, 1.0))
     return share
 
 
@@ -244,7 +244,7 @@ def heat_value_action(read: Reader, device: str) -> FloatArray:
     value = np.minimum(0.5 * (low / charge + high * discharge), high * discharge - EDGE_EUR_PER_KWH)
     most = np.maximum(read.price_band()[1], 0.0) / charge
     share = np.divide(value, most, out=np.zeros_like(value), where=most > 0.0)
-    return np.clip(2.0 * share - 1.0, -1.0, 1.0)
+    return clipped(2.0 * share - 1.0, -1.0, 1.0)
 
 
 def _needs(read: Reader, device: str) -> BoolArray:
@@ -279,7 +279,7 @@ def value_action(read: Reader, device: str, value: FloatArray) -> FloatArray:
     width = high - low
     share = np.full(len(value), 0.5)
     np.divide(value - low, width, out=share, where=width > 0.0)
-    return np.clip(2.0 * share - 1.0, -1.0, 1.0)
+    return clipped(2.0 * share - 1.0, -1.0, 1.0)
 
 
 def _scaled_energy(read: Reader, device: str, energy_kwh: FloatArray) -> FloatArray:
@@ -289,7 +289,7 @@ def _scaled_energy(read: Reader, device: str, energy_kwh: FloatArray) -> FloatAr
     possible = np.where(beyond > 0.0, high - base, base - low)
     share = np.zeros(len(energy_kwh))
     np.divide(beyond, possible, out=share, where=possible > 0.0)
-    return np.clip(share, -1.0, 1.0)
+    return clipped(share, -1.0, 1.0)
 
 
 ValueRule = Callable[[Reader, str], FloatArray]
