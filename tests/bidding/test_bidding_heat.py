@@ -166,7 +166,7 @@ def test_heat_of_a_chp_costs_less_the_more_its_electricity_is_worth(
 
 def test_a_chp_heats_the_neighbour_by_hand(kit: Any) -> None:
     """The boiler would pay 0.12 for 3 kWh, the CHP gives 4 of which 3 arrive, for 0.0667 each: at 0.0933. It
-    then gives 6 kWh of heat, 3 of electricity: 1 for itself, 1 for the neighbour at 0.2, 1 for the utility."""
+    then gives 6 kWh of heat, 3 of electricity: 1 for itself, 1 for the other at 0.20, 1 for the utility."""
     plan = two(kit).traded()
     heat, electricity = plan.dispatch.heat, plan.dispatch.electricity
     assert heat is not None

@@ -84,7 +84,7 @@ POLICIES = {f"own:{policy.__name__}": policy for policy in (Pupil, Flushing, Bad
 
 
 @pytest.fixture
-def simulated(five: Build, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Simulation]:
+def simulated(five: Build, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simulation]:
     """The first three prosumers follow a policy of their own, the others self-consumption."""
     find = REGISTRY.load
     monkeypatch.setattr(REGISTRY, "load", lambda name: POLICIES.get(name) or find(name))
@@ -94,8 +94,9 @@ def simulated(five: Build, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], S
         group | {"name": "second", "count": 2, "devices": {}},
     ]
 
-    def build(kind: str) -> Simulation:
-        return Simulation(five(groups=groups, policies={"own": kind, "default": "self-consumption"}))
+    def build(kind: str, closure: int = 0) -> Simulation:
+        policies = {"own": kind, "default": "self-consumption"}
+        return Simulation(five(groups=groups, policies=policies, market={"gate_closure": closure}))
 
     return build
 
@@ -110,7 +111,7 @@ def pupil_of(simulation: Simulation) -> Pupil:
     return pupil
 
 
-def test_a_period_is_learnt_from_before_the_next_decision(simulated: Callable[[str], Simulation]) -> None:
+def test_a_period_is_learnt_from_before_the_next_decision(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     for _ in range(3):
         simulation.step()
@@ -125,7 +126,33 @@ def test_a_period_is_learnt_from_before_the_next_decision(simulated: Callable[[s
         assert transition.own.all() and not transition.terminated.any() and not transition.truncated.any()
 
 
-def test_learning_is_timed_apart_from_deciding(simulated: Callable[[str], Simulation]) -> None:
+@pytest.mark.parametrize("closure", [0, 1, 4, 11, 22, 23, 24, 30])
+def test_each_decision_is_learnt_from_with_the_reward_of_its_period(
+    simulated: Callable[..., Simulation], closure: int
+) -> None:
+    """Of 24 periods; the last decision is followed by nothing, so nothing is learnt from it."""
+    simulation = simulated("own:Pupil", closure)
+    pupil, (community,) = pupil_of(simulation), simulation.communities
+    rewards, learnt = [], []
+    while not simulation.done:
+        simulation.step()
+        rewards.append(community.turn.reward_eur[:3].copy())
+        learnt.append(len(pupil.transitions))
+    simulation.finish()
+    decisions = max(24 - closure, 0)
+    assert len(pupil.inputs) == decisions
+    assert len(pupil.transitions) == max(decisions - 1, 0)
+    for step, transition in enumerate(pupil.transitions):
+        assert transition.inputs is pupil.inputs[step]
+        assert transition.next_inputs is pupil.inputs[step + 1]
+        assert (transition.action == pupil.actions[step]).all()
+        assert (transition.reward == rewards[step + closure]).all()
+    # As soon as the period is delivered and what came after the decision is known.
+    assert learnt == [min(max(step - closure, 0), max(decisions - 1, 0)) for step in range(24)]
+    assert len({tuple(reward) for reward in rewards[closure:]}) == decisions, "they can be told apart"
+
+
+def test_learning_is_timed_apart_from_deciding(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     (community,) = simulation.communities
     simulation.step()
@@ -136,7 +163,7 @@ def test_learning_is_timed_apart_from_deciding(simulated: Callable[[str], Simula
     assert pupil_of(simulation).calls == ["explore", "learn", "explore"]
 
 
-def test_the_metrics_of_the_last_update_are_kept(simulated: Callable[[str], Simulation]) -> None:
+def test_the_metrics_of_the_last_update_are_kept(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     deciders = deciders_of(simulation)
     seen = []
@@ -150,7 +177,7 @@ def test_the_metrics_of_the_last_update_are_kept(simulated: Callable[[str], Simu
     assert deciders.metrics == {"own": quarter} and deciders.updated == {"own": 3}
 
 
-def test_a_learner_may_make_a_last_update(simulated: Callable[[str], Simulation]) -> None:
+def test_a_learner_may_make_a_last_update(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Flushing")
     for _ in range(2):
         simulation.step()
@@ -159,14 +186,14 @@ def test_a_learner_may_make_a_last_update(simulated: Callable[[str], Simulation]
     assert deciders.metrics == {"own": {"loss": 0.125}} and deciders.updated == {"own": 1}
 
 
-def test_what_goes_wrong_at_the_end_names_the_policy(simulated: Callable[[str], Simulation]) -> None:
+def test_what_goes_wrong_at_the_end_names_the_policy(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:BadEnding")
     simulation.step()
     with pytest.raises(PolicyError, match=r"period 0: policy 'bad-ending' of 'own', finishing, .*loss = nan"):
         simulation.finish()
 
 
-def test_exploration_can_be_turned_off(simulated: Callable[[str], Simulation]) -> None:
+def test_exploration_can_be_turned_off(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     for explore in (True, False, True):
         deciders_of(simulation).explore = explore
@@ -178,7 +205,7 @@ def test_exploration_can_be_turned_off(simulated: Callable[[str], Simulation]) -
     ]
 
 
-def test_rows_that_somebody_else_decided_are_marked(simulated: Callable[[str], Simulation]) -> None:
+def test_rows_that_somebody_else_decided_are_marked(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     overrides = deciders_of(simulation).overrides
     overrides[1] = lambda known, rule: {"bid_margin": 0.5}
@@ -206,7 +233,7 @@ def test_rows_that_somebody_else_decided_are_marked(simulated: Callable[[str], S
     ],
 )
 def test_who_writes_into_its_inputs_is_told(
-    simulated: Callable[[str], Simulation], monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...]
+    simulated: Callable[..., Simulation], monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(Scribbler, "where", where)
     simulation = simulated("own:Scribbler")
