@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,14 @@ import pytest
 from cosim.bidding.bidder import Known
 from cosim.bidding.observation import COMMON, Observer
 from cosim.community.build import build_community
+from cosim.community.deciders import Knowledge
+from cosim.core.arrays import FloatArray
 from cosim.core.clock import Period
 from cosim.core.records import PUBLIC_FIELDS
 from cosim.core.streams import Streams
 from cosim.devices.fleet import Fleet, FleetState
+from cosim.policies.contract import Policy, PolicyInputs
+from cosim.policies.registry import REGISTRY
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 
@@ -125,3 +132,107 @@ def test_a_phase_before_its_turn_is_an_error(five: Callable[..., Scenario]) -> N
     community.observe(0)
     with pytest.raises(AttributeError):
         community.trade()
+
+
+class Planner(Policy):
+    """Asks for the periods ahead, and does what is drawn."""
+
+    name = "planner"
+    summary = "looks ahead"
+    needs = ("own", "outlook")
+    horizon_hours = 8.0
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        return self.draw("all").uniform(-1.0, 1.0, inputs.rule_action.shape)
+
+
+@pytest.fixture
+def planner(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    find = REGISTRY.load
+    monkeypatch.setattr(REGISTRY, "load", lambda name: Planner if name == "own:Planner" else find(name))
+    return {"default": "own:Planner"}
+
+
+def arrays(value: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """All numbers in nested records, by their place."""
+    if is_dataclass(value):
+        for item in fields(value):
+            yield from arrays(getattr(value, item.name), f"{path}.{item.name}")
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from arrays(part, f"{path}.{key}")
+    elif value is not None and not isinstance(value, str):
+        yield path, np.asarray(value)
+
+
+def knowledge_of(scenario: Scenario, steps: int) -> Knowledge:
+    """What is known when a step begins."""
+    simulation = Simulation(scenario)
+    for _ in range(steps):
+        simulation.step()
+    (community,) = simulation.communities
+    community.observe(steps)
+    assert community.gate is not None and community.gate.knowledge.outlook is not None
+    return community.gate.knowledge
+
+
+@pytest.mark.parametrize("bidding", ["reservation", "setpoint"])
+def test_decisions_know_nothing_of_others(
+    village: Callable[..., Scenario], planner: dict[str, str], bidding: str
+) -> None:
+    """The first two prosumers know the same whatever the others own, need, pay and decide."""
+    plain = village(1, bidding, policies=planner)
+    data = plain.model_dump(mode="json")
+    groups = data["groups"]
+    engines = groups[1]["devices"]
+    engines["chp"]["max_heat_kw"], engines["boiler"]["max_heat_kw"] = 3.0, 20.0
+    engines["heat_demand"]["profile"]["columns"] = ["b4", "b2"]
+    groups[1]["tariff"], groups[1]["policy"] = "other", "other"
+    groups[2]["devices"]["building"] |= {"initial_temperature_c": 21.0, "heat_loss_w_per_k": 250.0}
+    groups[3]["load"]["profile"]["columns"] = ["h4"]
+    tariffs = data["tariffs"] | {"other": data["tariffs"]["default"] | {"retail": 0.40, "gas": 0.05}}
+    policies = data["policies"] | {"other": "utility-only"}
+    other = village(1, bidding, groups=groups, tariffs=tariffs, policies=policies)
+    one, two = knowledge_of(plain, 0), knowledge_of(other, 0)
+    own = np.arange(2)
+    assert (one.mean_field == two.mean_field).all()
+    for name in ("observation", "rule"):
+        mine, same = getattr(one, name), getattr(two, name)
+        assert (mine[own] == same[own]).all(), name
+        assert (mine[2:] != same[2:]).any(), "the others did change"
+    assert one.outlook is not None and two.outlook is not None
+    ahead = dict(arrays(one.outlook.of(own)))
+    assert len(ahead) > 30
+    for path, values in arrays(two.outlook.of(own)):
+        assert np.array_equal(values, ahead.pop(path), equal_nan=True), path
+    assert not ahead
+
+
+def altered(folder: Path, copy: Path, stamp: str) -> None:
+    """The profiles and the weather of a folder; from a moment on, all is another."""
+    for path in folder.glob("*.csv"):
+        with path.open() as file:
+            head, *rows = list(csv.reader(file))
+        for row in rows:
+            if row[0] >= stamp:
+                row[1:] = [f"{0.5 * float(value) + 0.2:.6f}" for value in row[1:]]
+        with (copy / path.name).open("w") as file:
+            csv.writer(file).writerows([head, *rows])
+
+
+@pytest.mark.parametrize("closure", [0, 3])
+def test_nobody_knows_what_has_not_happened(
+    village: Callable[..., Scenario], planner: dict[str, str], tmp_path: Path, closure: int
+) -> None:
+    """The sixth hour of the second day, forecasts by persistence: load, sun, heat and weather may go on as
+    they like, and before that hour nothing was different."""
+    plain = village(closure, policies=planner, forecast="persistence", horizon={"duration": "2 days"})
+    altered(plain.base, tmp_path, "2016-06-07T06:00")
+    changes = plain.model_dump(mode="json") | {"folder": str(tmp_path)}
+    other = Scenario.model_validate(changes)
+    one = dict(arrays(knowledge_of(plain, 30)))
+    for path, values in arrays(knowledge_of(other, 30)):
+        assert np.array_equal(values, one.pop(path), equal_nan=True), path
+    assert not one
+    after = [dict(arrays(knowledge_of(scenario, 31))) for scenario in (plain, other)]
+    assert not np.array_equal(after[0][".observation"], after[1][".observation"]), "then it is known"
