@@ -348,9 +348,12 @@ class HeatBidder:
         bought = sum_by(rows.owner, np.where(buying, got.traded_kwh, 0.0), n)
         sold = sum_by(rows.owner, np.where(buying, 0.0, got.traded_kwh), n)
         lost = sold * (1.0 / delivered - 1.0)
-        # What was bought in place of an own source may be missing elsewhere: devices make up for that, too.
         away = sold + lost - bought
-        device_kwh, missing = self.served(plan, plan.able, plan.ranges, device_kwh, away)
+        if self.mode == "setpoint":
+            device_kwh, missing = self.served(plan, plan.able, plan.ranges, device_kwh, away)
+        else:  # what was bought in place of an own source may be needed: that source makes up for it
+            draw, give = plan.draw_eur_per_kwh, plan.give_eur_per_kwh
+            device_kwh, missing = self.balanced(plan.ranges, device_kwh, draw, give, away, firm_only=True)
         return HeatPlan(device_kwh, position_of(self.fleet, device_kwh, bought, sold, lost, missing, got))
 
     def delivered(self, plan: HeatBids, done: HeatPlan, ranges: Mapping[str, Ranges]) -> HeatPlan:

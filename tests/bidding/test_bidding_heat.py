@@ -17,6 +17,7 @@ from cosim.bidding import quoting
 from cosim.bidding.bidder import Bidder, Known, Plan
 from cosim.bidding.fields import Mode, action_fields
 from cosim.bidding.heat_records import HeatBids, HeatLoop, heat_prices
+from cosim.bidding.observation import Observer
 from cosim.core.records import BUY, SELL, Band
 from cosim.devices.fleet import Fleet
 from cosim.market.registry import create
@@ -303,3 +304,24 @@ def test_what_is_bought_serves_the_need_before_it_replaces_a_source(kit: Any) ->
         assert heat is not None and heat.bought_kwh == pytest.approx([0.0, capacity])
         assert heat.import_kwh == pytest.approx([0.0, max(1.0 - capacity, 0.0)], abs=1e-9)
         assert plan.dispatch.device_kwh["boiler"] == pytest.approx([-min(2.0, 3.0 - capacity)])
+
+
+def test_what_is_observed_of_heat_by_hand(kit: Any) -> None:
+    """Need, cost of own heat with electricity at 0.10 and at 0.30, gas; the third has no source."""
+    street = Street(kit, (1.0,) * 3, (2.0, 3.0, 4.0), {"chp": [(0, CHP)], "boiler": [(1, BOILER)]})
+    fleet = street.bidder.fleet
+    observer = Observer(fleet)
+    period = next(iter(fleet.kinds.values())).site.clock.period(0)
+    seen = observer.observe(fleet.initial_state(), period, street.known, np.full(3, 0.3))
+    names = [item.name for item in observer.fields]
+    expected = {
+        "net_forecast_kwh": (1.0, 1.0, 1.0),
+        "heat_need_kwh": (2.0, 3.0, 4.0),
+        "heat_cost_low": (0.10, 0.12, 0.30),
+        "heat_cost_high": (0.0, 0.12, 0.30),
+        "gas_price": (0.09, 0.09, 0.09),
+        "chp.max_heat_kwh": (6.0, 0.0, 0.0),
+        "boiler.max_heat_kwh": (0.0, 15.0, 0.0),
+    }
+    for name, values in expected.items():
+        assert seen[:, names.index(name)] == pytest.approx(values, abs=1e-12), name

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
 from cosim.community.community import Community, Turn
 from cosim.core.arrays import sum_by
 from cosim.core.dispatch import Dispatch, Position
+from cosim.results.read import load
+from cosim.results.tables import TABLES
 from cosim.scenario.schema import Scenario
-from cosim.simulation import Simulation
+from cosim.simulation import Simulation, run
 
 Build = Callable[..., Scenario]
 every_mode = pytest.mark.parametrize("bidding", ["reservation", "setpoint"])
@@ -170,6 +174,16 @@ def test_the_same_seed_gives_the_same_run(village: Build, bidding: str, closure:
     first, second, other = figures(7), figures(7), figures(8)
     assert all((one == two).all() for one, two in zip(first, second, strict=True))
     assert any((one != two).any() for one, two in zip(first, other, strict=True))
+
+
+def test_the_same_seed_gives_the_same_tables(village: Build, tmp_path: Path) -> None:
+    scenario = village(2, policies=BOLD, forecast="noisy")
+    first, second = (load(run(scenario, tmp_path / name).folder) for name in ("first", "second"))
+    assert float(first.steps.imbalance_kwh.abs().sum()) > 0.1 if "imbalance_kwh" in first.steps else True
+    for name in (*TABLES, "prosumer_totals"):
+        assert first.has(name) == second.has(name)
+        if first.has(name):
+            assert_frame_equal(first.table(name), second.table(name))
 
 
 def _columns(dispatch: Dispatch) -> list[np.ndarray]:
