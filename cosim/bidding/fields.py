@@ -20,14 +20,18 @@ ASK_MARGIN = Field(
     "ask_margin", "1", -1.0, 1.0, "Share of the way from the own limit price (-1) to retail (1), asks."
 )
 HEAT_BID_MARGIN = Field(
-    "heat_bid_margin", "1", -1.0, 1.0, "The same when heat is bought: from the own limit price to zero."
+    "heat_bid_margin",
+    "1",
+    -1.0,
+    1.0,
+    "When heat is bought: down to what heat usually costs at least.",
 )
 HEAT_ASK_MARGIN = Field(
     "heat_ask_margin",
     "1",
     -1.0,
     1.0,
-    "When heat is sold: from the own limit price to that of direct heating.",
+    "When heat is sold: up to what heat usually costs at most.",
 )
 EXPECTED_PRICE = Field(
     "expected_price",

@@ -4,7 +4,7 @@ bid is decided in `heat`."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from cosim.devices.fleet import Fleet
 
 Inputs = Mapping[str, Mapping[Carrier, FloatArray]]
 """Device kind -> carrier -> energy drawn per kWh at the main terminal, shape (d,)."""
+
+HEAT_PUMP_COP = 4.0
+"""Of a heat pump on a mild day."""
+BOILER_EFFICIENCY = 0.9
+"""Of an ordinary gas boiler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,26 @@ def heat_prices(prices: Prices) -> Prices:
     ceiling = np.maximum(prices.retail_eur_per_kwh, 0.0)
     highest = np.maximum(prices.high_eur_per_kwh, 0.0)
     return Prices(ceiling, zero, ceiling, zero, zero + 1.0, zero, zero, highest)
+
+
+def usual_costs(
+    retail: FloatArray | float, feed_in: FloatArray | float, gas: FloatArray | float
+) -> tuple[FloatArray, FloatArray]:
+    """Between which costs heat is usually made [EUR/kWh]: in a heat pump (COP 4) from own surplus, and in a
+    gas boiler (90 %), or by the utility's electricity where there is no price for gas (0).
+
+    Margins on heat move quotes between the two, and mechanisms that go by the utility's prices use them: the
+    band of limit prices is so wide that few random quotes would meet.
+    """
+    low = np.maximum(feed_in, 0.0) / HEAT_PUMP_COP
+    high = np.where(np.asarray(gas) > 0.0, np.asarray(gas) / BOILER_EFFICIENCY, np.maximum(retail, 0.0))
+    return low, np.maximum(low, high)
+
+
+def quote_band(prices: Prices, gas: FloatArray) -> Prices:
+    """The band between which margins on heat move each prosumer's quotes."""
+    low, high = usual_costs(prices.retail_eur_per_kwh, prices.feed_in_eur_per_kwh, gas)
+    return replace(heat_prices(prices), ask_floor_eur_per_kwh=low, bid_ceiling_eur_per_kwh=high)
 
 
 def costs_of(

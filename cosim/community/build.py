@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.bidding.bidder import Bidder
 from cosim.bidding.fields import EXPECTED_PRICE, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, name_of, slots
-from cosim.bidding.heat_records import HeatLoop
+from cosim.bidding.heat_records import HeatLoop, usual_costs
 from cosim.bidding.observation import Observer
 from cosim.community.community import Community, Market, Members
 from cosim.community.counterfactual import Counterfactual
@@ -89,6 +89,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
     fields = _fields(bidder, observer, clock)
     deciders = _deciders(scenario, population, fields, name)
     middle = _middle_price(scenario, clock)
+    middle_heat = 0.5 * float(sum(usual_costs(*tariffs.default_prices(0))))
     return Community(
         name=name,
         clock=clock,
@@ -109,7 +110,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         counterfactual=Counterfactual(
             fleet, Observer(fleet), fields, scenario.market.bidding, scenario.network.counterfactual
         ),
-        memory=PublicMemory(clock.hours, middle, None if loop is None else 0.5 * middle),
+        memory=PublicMemory(clock.hours, middle, None if loop is None else middle_heat),
         unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,
     )
 

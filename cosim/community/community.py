@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.bidding import quoting
 from cosim.bidding.bidder import Bidder, Known, Plan
-from cosim.bidding.heat_records import heat_prices
+from cosim.bidding.heat_records import heat_prices, quote_band, usual_costs
 from cosim.bidding.observation import Observer
 from cosim.community.counterfactual import Counterfactual
 from cosim.community.deciders import Deciders, Knowledge
@@ -211,11 +211,11 @@ class Community:
         if heat is not None and bidder.heat is not None and bidder.heat.loop is not None:
             prices = heat_prices(known.prices)
             margins = action[:, 2:4]
-            quote = quoting.quotes(bidder.heat.rows, heat.bids, margins, prices)
+            band = quote_band(known.prices, known.gas_eur_per_kwh)
+            quote = quoting.quotes(bidder.heat.rows, heat.bids, margins, band)
             orders, chosen = bidder.heat.orders(heat.bids, quote, prices, trading)
             counter = Counter(bidder.heat.rows, heat.bids, prices, margins, orders, chosen)
-            band = Band(0.0, self._band(gate).high_eur_per_kwh)
-            gate.heat = self._session("heat", counter, None, band, gate.period.index)
+            gate.heat = self._session("heat", counter, None, self._heat_band(gate), gate.period.index)
         cleared = (None, None) if gate.heat is None else (gate.heat.clearing, gate.heat.rows)
         offers = bidder.offers(known, action, heat, *cleared)
         rows, margins = bidder.electricity.rows, action[:, :2]
@@ -233,6 +233,11 @@ class Community:
     ) -> Traded:
         rng = self.market.arrivals(carrier, index)
         return run_session(self.market.mechanism, counter, requoting, rng, band, index)
+
+    def _heat_band(self, gate: Gate) -> Band:
+        """What heat usually costs with the default tariff."""
+        low, high = usual_costs(*self.tariffs.default_prices(gate.period.index))
+        return Band(float(low), float(high))
 
     def _band(self, gate: Gate) -> Band:
         return self.tariffs.band(gate.period.index)

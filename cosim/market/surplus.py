@@ -24,7 +24,8 @@ def call_auction_surplus(orders: Orders, value_eur_per_kwh: FloatArray) -> float
     """The largest surplus of any matching of these orders [EUR], where demand and supply cross.
 
     Shared limits are relaxed: every order counts with its full quantity, so with limits this is an upper
-    bound. An owner's bid may meet its own ask, as in an internal transfer.
+    bound. An owner's bid may meet its own ask, as in an internal transfer; it counts against the capacity of
+    the session all the same, if that is not unlimited (with internal transfers it is then no upper bound).
 
     Args:
         orders: As submitted; their limit prices play no part.
@@ -35,8 +36,9 @@ def call_auction_surplus(orders: Orders, value_eur_per_kwh: FloatArray) -> float
     if not len(demand_kwh) or not len(supply_kwh):
         return 0.0
     # Between two steps of either curve the margin is constant; integrate it while it is positive.
-    ends = np.sort(np.concatenate((demand_kwh, supply_kwh)))
-    ends = ends[ends <= min(demand_kwh[-1], supply_kwh[-1])]
+    most = min(demand_kwh[-1], supply_kwh[-1], orders.capacity_kwh)
+    ends = np.sort(np.concatenate((demand_kwh, supply_kwh, [most])))
+    ends = ends[ends <= most]
     width = np.diff(ends, prepend=0.0)
     middle = ends - 0.5 * width
     buyer = np.minimum(np.searchsorted(demand_kwh, middle), len(demand_kwh) - 1)

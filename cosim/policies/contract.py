@@ -29,8 +29,8 @@ BID_MARGIN = "bid_margin"
 ASK_MARGIN = "ask_margin"
 """Action on selling: -1 asks the own reservation price, +1 the upper end of the price band (retail)."""
 HEAT_BID_MARGIN, HEAT_ASK_MARGIN = "heat_bid_margin", "heat_ask_margin"
-"""The same on buying and selling heat, where it is traded: its band goes from nothing to what heating with
-the utility's electricity costs."""
+"""The same on buying and selling heat, where it is traded: between what heat usually costs at least and at
+most (a heat pump on own surplus, a gas boiler)."""
 BID, ASK = 0, 1
 """Columns of every array with two sides."""
 NEEDS = ("own", "public", "outlook", "everybody")

@@ -100,6 +100,13 @@ class TariffBook:
         state = int(self.rates.state[index])
         return Band(float(self.rates.feed_in[state, 0]), float(self._by_state[state][2, 0]))
 
+    def default_prices(self, index: int) -> tuple[float, float, float]:
+        """Retail, feed-in and gas price of the default tariff in period `index`; gas 0 where it has none."""
+        state = int(self.rates.state[index])
+        gas = float(self._gas[state, 0])
+        retail, feed_in = (float(self._by_state[state][row, 0]) for row in (0, 1))
+        return retail, feed_in, 0.0 if np.isnan(gas) else gas
+
     def lowest_retail_ahead(self, index: int) -> FloatArray:
         """Lowest retail price of the 24 hours from period `index` on, shape (n,).
 
