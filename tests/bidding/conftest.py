@@ -12,7 +12,7 @@ import pytest
 from cosim.bidding import quoting
 from cosim.bidding.bidder import Bidder, Known, Plan
 from cosim.bidding.fields import Mode
-from cosim.bidding.heat_records import HeatBids, HeatLoop, heat_prices
+from cosim.bidding.heat_records import HeatBids, HeatLoop, heat_prices, quote_band
 from cosim.core.clock import Clock, Period
 from cosim.core.records import Band, Clearing, Orders, Prices
 from cosim.core.weather import Weather
@@ -167,7 +167,8 @@ class TownKit:
         heat, session = bidder.heat_bids(known, action), None
         if heat is not None and bidder.heat is not None and bidder.heat.loop is not None:
             prices = heat_prices(known.prices)
-            quote = quoting.quotes(bidder.heat.rows, heat.bids, action[:, 2:4], prices)
+            band = quote_band(known.prices, known.gas_eur_per_kwh)
+            quote = quoting.quotes(bidder.heat.rows, heat.bids, action[:, 2:4], band)
             session = self.session(*bidder.heat.orders(heat.bids, quote, prices, trading), rng)
         cleared = (None, None) if session is None else (session.clearing, session.rows)
         offers = bidder.offers(known, action, heat, *cleared)

@@ -16,7 +16,7 @@ import pytest
 from cosim.bidding import quoting
 from cosim.bidding.bidder import Bidder, Known, Plan
 from cosim.bidding.fields import Mode, action_fields
-from cosim.bidding.heat_records import HeatBids, HeatLoop, heat_prices
+from cosim.bidding.heat_records import HeatBids, HeatLoop, heat_prices, quote_band, usual_costs
 from cosim.bidding.observation import Observer
 from cosim.core.records import BUY, SELL, Band
 from cosim.devices.fleet import Fleet
@@ -98,7 +98,8 @@ class Street:
         heat, everybody = self.heat_bids(**fields), np.ones(self.n, dtype=bool)
         assert bidder.heat is not None
         prices = heat_prices(self.known.prices)
-        quote = quoting.quotes(bidder.heat.rows, heat.bids, action[:, 2:4], prices)
+        band = quote_band(self.known.prices, self.known.gas_eur_per_kwh)
+        quote = quoting.quotes(bidder.heat.rows, heat.bids, action[:, 2:4], band)
         offers = bidder.offers(
             self.known, action, heat, *cleared(*bidder.heat.orders(heat.bids, quote, prices, everybody))
         )
@@ -325,3 +326,33 @@ def test_what_is_observed_of_heat_by_hand(kit: Any) -> None:
     }
     for name, values in expected.items():
         assert seen[:, names.index(name)] == pytest.approx(values, abs=1e-12), name
+
+
+@pytest.mark.parametrize(
+    ("retail", "feed_in", "gas", "low", "high"),
+    [
+        (0.30, 0.08, 0.09, 0.02, 0.10),  # a heat pump from surplus, a boiler
+        (0.30, 0.08, 0.0, 0.02, 0.30),  # no gas: a heating rod
+        (0.30, -0.05, 0.09, 0.0, 0.10),
+        (0.30, 0.60, 0.09, 0.15, 0.15),  # never the wrong way round
+        (-0.10, -0.20, 0.0, 0.0, 0.0),
+    ],
+)
+def test_what_heat_usually_costs(retail: float, feed_in: float, gas: float, low: float, high: float) -> None:
+    assert [float(cost) for cost in usual_costs(retail, feed_in, gas)] == pytest.approx([low, high])
+
+
+@pytest.mark.parametrize(
+    ("margin", "bid", "ask"), [(-1.0, 0.12, 0.0667), (0.0, 0.0725, 0.0833), (1.0, 0.025, 0.1)]
+)
+def test_margins_lead_to_what_heat_usually_costs(kit: Any, margin: float, bid: float, ask: float) -> None:
+    """Feed-in 0.10 makes 0.025 at least, gas at 0.09 makes 0.10 at most: the boiler bids, the CHP asks."""
+    street = two(kit)
+    made, heat = street.heat_bids(), street.bidder.heat
+    assert heat is not None
+    band = quote_band(street.known.prices, street.known.gas_eur_per_kwh)
+    quote = quoting.quotes(heat.rows, made.bids, np.full((2, 2), margin), band)
+    assert quote[heat.rows.up["boiler"]] == pytest.approx([bid], abs=1e-4)
+    assert quote[heat.rows.down["chp"]] == pytest.approx([ask], abs=1e-4)
+    # Who is beyond the band stays where it is.
+    assert quote[heat.rows.down["boiler"]] == pytest.approx([0.16])
