@@ -3,7 +3,6 @@ what its own need is worth, cheapest first. It plans no energy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,24 +31,11 @@ class HeatDevices:
     """What giving more costs."""
 
     @classmethod
-    def of(
-        cls, ranges: Mapping[str, Ranges], source: BoolArray, draw: FloatArray, give: FloatArray
-    ) -> HeatDevices:
-        """The devices of all kinds, in the order of the ranges."""
-        spans = list(ranges.values())
-        return cls(
-            source,
-            np.concatenate([span.low_kwh for span in spans]),
-            np.concatenate([span.base_kwh for span in spans]),
-            np.concatenate([span.high_kwh for span in spans]),
-            np.concatenate([_minimum(span) for span in spans]),
-            draw,
-            give,
-        )
-
-
-def _minimum(span: Ranges) -> FloatArray:
-    return np.zeros_like(span.low_kwh) if span.minimum_kwh is None else span.minimum_kwh
+    def of(cls, ranges: Ranges, source: BoolArray, draw: FloatArray, give: FloatArray) -> HeatDevices:
+        """The devices of some ranges."""
+        low = ranges.low_kwh
+        least = np.zeros_like(low) if ranges.minimum_kwh is None else ranges.minimum_kwh
+        return cls(source, low, ranges.base_kwh, ranges.high_kwh, least, draw, give)
 
 
 def only(span: Ranges, chosen: BoolArray) -> Ranges:
@@ -57,6 +43,15 @@ def only(span: Ranges, chosen: BoolArray) -> Ranges:
     least = None if span.minimum_kwh is None else np.where(chosen, span.minimum_kwh, 0.0)
     low, base, high = (np.where(chosen, bound, 0.0) for bound in (span.low_kwh, span.base_kwh, span.high_kwh))
     return Ranges(low, base, high, least)
+
+
+def either(chosen: BoolArray, first: Ranges, second: Ranges) -> Ranges:
+    """The first where chosen, else the second; without minimum loads."""
+    return Ranges(
+        np.where(chosen, first.low_kwh, second.low_kwh),
+        np.where(chosen, first.base_kwh, second.base_kwh),
+        np.where(chosen, first.high_kwh, second.high_kwh),
+    )
 
 
 def switched_on(

@@ -52,23 +52,47 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class HeatBids:
-    """Heat for trade in one period, and what it is based on."""
+    """Heat for trade in one period, and what it is based on. Arrays of shape (d,) hold all devices for heat,
+    kind after kind."""
 
-    able: Mapping[str, Ranges]
-    """What each kind can do."""
-    ranges: dict[str, Ranges]
+    parts: Mapping[str, slice]
+    """Kind -> where its devices are."""
+    able: Ranges
+    """What all devices can do."""
+    span: Ranges
     """The same, sources on or off."""
     costs: Costs
-    draw_eur_per_kwh: dict[str, FloatArray]
-    """What drawing more is worth, by kind, shape (d,)."""
-    give_eur_per_kwh: dict[str, FloatArray]
-    """What giving more costs, by kind, shape (d,)."""
-    alone_kwh: dict[str, FloatArray]
-    """What each kind does without the market, shape (d,)."""
+    draw: FloatArray
+    """What drawing more is worth [EUR/kWh], shape (d,)."""
+    give: FloatArray
+    """What giving more costs [EUR/kWh], shape (d,)."""
+    alone: FloatArray
+    """What each does without the market [kWh], shape (d,)."""
     missing_kwh: FloatArray
     """Drawn beyond what is given (negative: given beyond what is drawn) without the market, shape (n,)."""
     bids: Bids
     """Rows for the market, in delivered energy."""
+
+    @property
+    def ranges(self) -> dict[str, Ranges]:
+        """`span` by kind."""
+        low, base, high = self.span.low_kwh, self.span.base_kwh, self.span.high_kwh
+        return {name: Ranges(low[part], base[part], high[part]) for name, part in self.parts.items()}
+
+    @property
+    def alone_kwh(self) -> dict[str, FloatArray]:
+        """`alone` by kind."""
+        return {name: self.alone[part] for name, part in self.parts.items()}
+
+    @property
+    def draw_eur_per_kwh(self) -> dict[str, FloatArray]:
+        """`draw` by kind."""
+        return {name: self.draw[part] for name, part in self.parts.items()}
+
+    @property
+    def give_eur_per_kwh(self) -> dict[str, FloatArray]:
+        """`give` by kind."""
+        return {name: self.give[part] for name, part in self.parts.items()}
 
 
 @dataclass(frozen=True, slots=True)

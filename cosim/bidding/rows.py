@@ -39,6 +39,31 @@ class Rows:
     """Start of every owner's rows in `by_owner`, shape (n + 1,)."""
 
     @classmethod
+    def by_side(cls, prosumers: int, owner: IntArray) -> Rows:
+        """The rows of devices that are handled all at once: first those of all that draw more, then those of
+        all that draw less.
+
+        Args:
+            prosumers: How many there are.
+            owner: Of every device, shape (d,).
+        """
+        count = len(owner)
+        every = np.concatenate([np.arange(prosumers), owner, owner])
+        firm = np.full(prosumers, NO_LIMIT)
+        return cls(
+            prosumers,
+            every,
+            np.repeat([BUY, BUY, SELL], [prosumers, count, count]),
+            np.concatenate([firm, np.arange(count), np.arange(count)]),
+            {"": slice(prosumers, prosumers + count)},
+            {"": slice(prosumers + count, prosumers + 2 * count)},
+            slice(prosumers + 2 * count, prosumers + 2 * count),
+            count,
+            np.argsort(every, kind="stable"),
+            np.searchsorted(np.sort(every), np.arange(prosumers + 1)),
+        )
+
+    @classmethod
     def of(cls, prosumers: int, devices: Mapping[str, Device], steps: IntArray | None = None) -> Rows:
         """The rows of some devices.
 

@@ -174,7 +174,8 @@ def test_no_trade_is_beyond_a_limit_price(towns: Any, mode: Any, seed: int) -> N
     costs, rows = agreed.heat_bids.costs.total_eur_per_kwh, bidder.heat.rows
     for name, cost in costs.items():
         for side, of, share in (("up", 1.0, 1), ("down", 1.0 / (1.0 - loop.loss_factor), -1)):
-            own = getattr(rows, side)[name]
+            every = np.arange(len(rows.owner))[getattr(rows, side)[""]]
+            own = every[agreed.heat_bids.parts[name]]
             if mode == "reservation":
                 assert bids.reservation_eur_per_kwh[own] == pytest.approx(cost * of)
             assert ((bids.side[own] == BUY) == (share == 1)).all()

@@ -149,7 +149,7 @@ def test_what_is_for_trade_by_hand(kit: Any) -> None:
         ("boiler", "down"): (SELL, 9.0, 0.16),
     }
     for (kind, direction), (side, kwh, price) in expected.items():
-        row = getattr(heat.rows, direction)[kind].start
+        row = getattr(heat.rows, direction)[""].start + made.parts[kind].start
         found = made.bids.side[row], made.bids.quantity_kwh[row], made.bids.limit_price_eur_per_kwh[row]
         assert found == pytest.approx((side, kwh, price), abs=1e-8), (kind, direction)
     assert not made.bids.quantity_kwh[:2].any(), "nothing is firm: both could do it alone"
@@ -352,7 +352,7 @@ def test_margins_lead_to_what_heat_usually_costs(kit: Any, margin: float, bid: f
     assert heat is not None
     band = quote_band(street.known.prices, street.known.gas_eur_per_kwh)
     quote = quoting.quotes(heat.rows, made.bids, np.full((2, 2), margin), band)
-    assert quote[heat.rows.up["boiler"]] == pytest.approx([bid], abs=1e-4)
-    assert quote[heat.rows.down["chp"]] == pytest.approx([ask], abs=1e-4)
+    assert quote[heat.rows.up[""]][made.parts["boiler"]] == pytest.approx([bid], abs=1e-4)
+    assert quote[heat.rows.down[""]][made.parts["chp"]] == pytest.approx([ask], abs=1e-4)
     # Who is beyond the band stays where it is.
-    assert quote[heat.rows.down["boiler"]] == pytest.approx([0.16])
+    assert quote[heat.rows.down[""]][made.parts["boiler"]] == pytest.approx([0.16])
