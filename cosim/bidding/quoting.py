@@ -14,6 +14,8 @@ from cosim.core.records import BUY, NO_LIMIT, Clearing, Orders, Prices
 APART_EUR_PER_KWH = 1e-9
 """A device bids at least this much below what it asks: at equal prices the two orders would fill each other,
 and its flexibility would be gone for nothing."""
+DUST_KWH = 1e-12
+"""Quantities up to this are rounding, and no orders: what is left in a store that gives all it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def limit_prices(rows: Rows, side: IntArray, reservation: FloatArray, prices: Pr
 
 def weights(quantity: FloatArray) -> FloatArray:
     """What a kWh takes of its device's flexibility: all its rows together never ask for more than it has."""
-    return np.divide(1.0, quantity, out=np.zeros_like(quantity), where=quantity > 0.0)
+    return np.divide(1.0, quantity, out=np.zeros_like(quantity), where=quantity > DUST_KWH)
 
 
 def quotes(rows: Rows, bids: Bids, margins: FloatArray, prices: Prices) -> FloatArray:
@@ -102,7 +104,7 @@ def orders(  # what an order consists of
         flexible = rows.limit != NO_LIMIT
         # What a device keeps for its owner, its other row cannot use up either.
         np.minimum.at(shared, rows.limit[flexible], share[flexible])
-    chosen = np.flatnonzero((quantity > 0.0) & hopeful & trading[owner])
+    chosen = np.flatnonzero((quantity > DUST_KWH) & hopeful & trading[owner])
     made = Orders(
         owner[chosen],
         bids.side[chosen],

@@ -134,6 +134,21 @@ def test_hopeless_and_empty_rows_and_those_who_do_not_trade_are_left_out(
     assert chosen.tolist() == [1] and orders.owner.tolist() == [1]
 
 
+@pytest.mark.parametrize("inside", [1e-14, 1e-200, 1e-318])
+def test_rounding_that_is_left_in_a_store_is_no_order(fleet: Fleet, kit: Any, inside: float) -> None:
+    """A store that gives all it has keeps some 1e-16 of it, and so on: 1 / 1e-318 is no number."""
+    bidder, prices = Bidder(fleet, "reservation"), kit.prices(2)
+    ranges = fleet.ranges(
+        {**fleet.initial_state(), "battery": {"soc_kwh": np.array([inside])}}, kit.clock().period(0)
+    )
+    bids = bidder.bids(ranges, np.zeros((2, 3)), prices)
+    assert bids.quantity_kwh[rows_of(bidder, "battery", "down")] > 0.0
+    assert np.isfinite(bids.weight).all()
+    _, chosen = bidder.orders(bids, bids.limit_price_eur_per_kwh, prices, np.ones(2, dtype=bool))
+    assert rows_of(bidder, "battery", "down") not in chosen
+    assert rows_of(bidder, "battery", "up") in chosen
+
+
 def test_curtailment_is_for_trade_when_feeding_in_costs_money(fleet: Fleet, ranges: Any, kit: Any) -> None:
     bidder, prices = Bidder(fleet, "reservation"), kit.prices(2, feed_in=-0.05)
     bids = bidder.bids(ranges, np.zeros((2, 3)), prices)
