@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from cosim.bidding.bidder import Known
 from cosim.core.clock import Period
 from cosim.devices.fleet import Fleet, FleetState
@@ -45,5 +43,5 @@ def known_of(fleet: Fleet, state: FleetState, period: Period, tariffs: TariffBoo
         fleet.inputs(state, period),
         tariffs.prices(period.index),
         # Nobody without a price for gas has a device that burns it (`TariffBook.require_gas`).
-        np.nan_to_num(tariffs.gas_price(period.index)),
+        tariffs.known_gas_price(period.index),
     )

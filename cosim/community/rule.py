@@ -35,6 +35,7 @@ class Rule:
     ) -> None:
         self._bidder = bidder
         self._parameters = parameters
+        self._efficiencies: dict[str, FloatArray] = {}
         self._spec = Spec(observation, (), bidder.fields, period_hours)
         self._heat: HeatBidder | None = None
         if bidder.heat is not None and bidder.mode == "setpoint":
@@ -49,9 +50,13 @@ class Rule:
             observation: What everybody observes, shape (n, O).
             known: What is known of the period.
         """
-        action = baseline_action(self._spec, observation, self._parameters)
+        action = baseline_action(self._spec, observation, self._parameters, self._efficiencies)
         if self._heat is not None:
-            self._set_heat(action, baseline_action(self._valued, observation, self._parameters), known)
+            self._set_heat(
+                action,
+                baseline_action(self._valued, observation, self._parameters, self._efficiencies),
+                known,
+            )
         return action
 
     def _set_heat(self, action: FloatArray, valued: FloatArray, known: Known) -> None:

@@ -47,6 +47,7 @@ class Fleet:
         """Owners of the devices of some kinds, one kind after the other."""
         self._stateless = {name for name, device in self.kinds.items() if not device.initial_state()}
         self._kept = _Kept(-1)
+        self._checked: dict[str, Ranges] = {}
 
     @classmethod
     def build(cls, requests: Mapping[str, Sequence[Request]], site: Site, prosumers: int) -> Fleet:
@@ -85,7 +86,9 @@ class Fleet:
         Raises:
             RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite.
         """
-        return {name: _ranges(device, state[name], period) for name, device in self.kinds.items()}
+        return {
+            name: _ranges(device, state[name], period, self._checked) for name, device in self.kinds.items()
+        }
 
     def forget(self) -> None:
         """What devices can do is worked out anew: from now on series or weather may show something else."""
@@ -191,15 +194,25 @@ def _orderly(low: FloatArray, base: FloatArray, high: FloatArray) -> bool:
     return True
 
 
-def _ranges(device: Device, state: State, period: Period) -> Ranges:
-    """What the devices of one kind can do; a kind may be somebody else's code."""
+def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ranges]) -> Ranges:
+    """What the devices of one kind can do; a kind may be somebody else's code.
+
+    Args:
+        device: The kind.
+        state: Of its devices.
+        period: The period.
+        checked: What was found right last, by kind; changed.
+    """
     who = f"period {period.index}: device {device.kind!r}"
     try:
         ranges = device.possible(state, period)
+        if ranges is checked.get(device.kind):
+            return ranges
         low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
         shapes = {np.shape(low), np.shape(base), np.shape(high)}
         if shapes == {(len(device),)} and _orderly(low, base, high):
-            return ranges  # what is wrong where is looked for only if something is
+            checked[device.kind] = ranges  # what is wrong where is looked for only if something is
+            return ranges
         right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
     except CosimError:
         raise

@@ -266,6 +266,7 @@ class _ForecastWeather:
     clock: Clock
     _persistent: dict[Quantity, _Persistent] = field(default_factory=dict, init=False, repr=False)
     _draws: dict[ForecastKind, Blocks] = field(default_factory=dict, init=False, repr=False)
+    _spreads: dict[Quantity, _Spread] = field(default_factory=dict, init=False, repr=False)
 
     def values(self, quantity: Quantity, first: int, last: int) -> FloatArray:
         """Forecast of a quantity in the ticks first to last - 1, shape (last - first,).
@@ -279,7 +280,9 @@ class _ForecastWeather:
         if last <= self.issue.tick or first == last:
             return actual
         kind, error = self._error(quantity)
-        sigma = _Spread(self.config, self.clock, error).sigma(first, last, self.issue.tick)
+        if quantity not in self._spreads:
+            self._spreads[quantity] = _Spread(self.config, self.clock, error)
+        sigma = self._spreads[quantity].sigma(first, last, self.issue.tick)
         draws = self._of(kind).window(first, last)[:, 0]
         if quantity == "temperature_c":
             return actual - sigma * draws

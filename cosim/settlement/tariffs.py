@@ -71,6 +71,8 @@ class TariffBook:
         self._state = -1
         self._gas_now: tuple[int, FloatArray] | None = None
         """State of the rates and what gas costs in it."""
+        self._gas_known: tuple[FloatArray, FloatArray] | None = None
+        """The same, and without NaN."""
         self._prices: Prices | None = None
 
     def prices(self, index: int) -> Prices:
@@ -140,6 +142,16 @@ class TariffBook:
         if self._gas_now is None or state != self._gas_now[0]:
             self._gas_now = state, self._gas[state, self.tariff_of_prosumer]
         return self._gas_now[1]
+
+    def known_gas_price(self, index: int) -> FloatArray:
+        """The same with 0 in place of NaN, for whoever has made sure that nobody without a price burns gas.
+
+        The same array is returned as long as nothing changes: take it as read-only.
+        """
+        price = self.gas_price(index)
+        if self._gas_known is None or self._gas_known[0] is not price:
+            self._gas_known = price, np.nan_to_num(price)
+        return self._gas_known[1]
 
     def require_gas(self, prosumers: IntArray | BoolArray) -> None:
         """Makes sure that whoever burns gas has a price for it.

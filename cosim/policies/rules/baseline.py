@@ -10,7 +10,7 @@ energy with every device at set-point 0; what an EV has to charge now (`must_kwh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Reader:
     spec: Spec
     observation: FloatArray
     parameters: Mapping[str, FloatArray]
+    efficiencies: dict[str, FloatArray] = field(default_factory=dict)
+    """What `efficiency` has found so far."""
 
     def observed(self, name: str) -> FloatArray:
         """A field of the observation, shape (n,)."""
@@ -49,10 +51,11 @@ class Reader:
 
     def efficiency(self, name: str) -> FloatArray:
         """An efficiency among the parameters; 1 where it is absent or 0 (the prosumer lacks the device)."""
-        if name not in self.parameters:
-            return np.ones(len(self.observation))
-        given = np.asarray(self.parameters[name], dtype=float)
-        return np.where(given > 0.0, given, 1.0)
+        kept = self.efficiencies.get(name)
+        if kept is None:
+            given = np.asarray(self.parameters.get(name, np.ones(len(self.observation))), dtype=float)
+            kept = self.efficiencies[name] = np.where(given > 0.0, given, 1.0)
+        return kept
 
     def required(self, name: str) -> FloatArray:
         """An observation or a parameter that no default can stand in for."""
@@ -88,7 +91,10 @@ def device_actions(spec: Spec) -> list[tuple[str, str, str]]:
 
 
 def baseline_action(
-    spec: Spec, observation: FloatArray, parameters: Mapping[str, FloatArray] | None = None
+    spec: Spec,
+    observation: FloatArray,
+    parameters: Mapping[str, FloatArray] | None = None,
+    efficiencies: dict[str, FloatArray] | None = None,
 ) -> FloatArray:
     """The self-consumption rule.
 
@@ -105,6 +111,7 @@ def baseline_action(
         observation: Shape (n, O).
         parameters: Device parameters, shape (n,) each: efficiencies `<device>.charge_efficiency` and
             `<device>.discharge_efficiency` (1 where absent), and the range of values, where not observed.
+        efficiencies: Kept from call to call for the same parameters, since they are constant over a run.
 
     Returns:
         Actions in [-1, 1], shape (n, A).
@@ -112,7 +119,7 @@ def baseline_action(
     Raises:
         PolicyError: if the spec lacks what a value is computed from.
     """
-    read = Reader(spec, observation, parameters or {})
+    read = Reader(spec, observation, parameters or {}, {} if efficiencies is None else efficiencies)
     action = np.zeros((len(observation), len(spec.action)))
     for margin in (BID_MARGIN, ASK_MARGIN, HEAT_BID_MARGIN, HEAT_ASK_MARGIN):
         if spec.acts(margin):
