@@ -19,6 +19,7 @@ from cosim.scenario.schema import Scenario
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 """The scenarios of the checkout."""
 BASE = SCENARIOS / "rural-100-winter.yaml"
+MIXED = SCENARIOS / "mixed-energy.yaml"
 POLICY = "zero-intelligence"
 LARGE_GRID = "1-MVLV-rural-all-0-sw"
 LARGE_FACTOR = 100
@@ -36,6 +37,8 @@ class Case:
     """How many times the prosumers of the scenario."""
     grid: str | None = None
     """Another SimBench grid; None keeps the scenario's."""
+    scenario: Path | None = None
+    """Another scenario; None takes that of the benchmark."""
 
 
 CASES = (
@@ -43,6 +46,7 @@ CASES = (
     Case("rural-100, 112 days", 112),
     Case("rural-100, 224 days", 224),
     Case("10,000 prosumers, 1 day", 1, LARGE_FACTOR, LARGE_GRID),
+    Case("mixed-energy, 7 days", 7, scenario=MIXED),
 )
 
 
@@ -56,7 +60,7 @@ def run(cases: tuple[Case, ...] = CASES, scenario: Path = BASE) -> list[Row]:
     Raises:
         RunError: if a case fails.
     """
-    return [_isolated(case, scenario) for case in cases]
+    return [_isolated(case, case.scenario or scenario) for case in cases]
 
 
 def _isolated(case: Case, scenario: Path) -> Row:
