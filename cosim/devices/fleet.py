@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from cosim.core.arrays import FloatArray, IntArray, sum_by
-from cosim.core.carriers import Carrier
+from cosim.core.carriers import TRADED, Carrier
 from cosim.core.clock import Period
 from cosim.core.records import Series
 from cosim.core.weather import Weather
@@ -59,7 +59,8 @@ class Fleet:
             prosumers: How many prosumers there are.
 
         Raises:
-            InputError: if two devices go by the same kind: one would take the other's place.
+            InputError: if two devices go by the same kind: one would take the other's place; or if one turns
+                carriers into each other in a way that nobody would balance.
         """
         kinds: dict[str, Device] = {}
         for name, asked in requests.items():
@@ -74,6 +75,7 @@ class Fleet:
                         )
                     )
                 kinds[device.kind] = device
+                _check_carriers(name, device)
         return cls(list(kinds.values()), prosumers)
 
     def initial_state(self) -> FleetState:
@@ -84,7 +86,8 @@ class Fleet:
         """What every device can do in this period.
 
         Raises:
-            RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite.
+            RunError: if a kind raises, or breaks its contract: `low <= base <= high`, all finite, and no
+                minimum that is out of reach.
         """
         return {
             name: _ranges(device, state[name], period, self._checked) for name, device in self.kinds.items()
@@ -123,6 +126,9 @@ class Fleet:
             taken = kept.get(name)
             if taken is None:
                 taken = device.inputs(state[name], period)
+                if not taken.keys() <= set(device.takes):
+                    wrong = ", ".join(sorted(taken.keys() - set(device.takes)))
+                    raise RunError(f"device {name!r} draws {wrong}, which its `takes` does not name")
                 if name in self._stateless:
                     kept[name] = taken
             if taken:
@@ -211,6 +217,7 @@ def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ran
         low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
         shapes = {np.shape(low), np.shape(base), np.shape(high)}
         if shapes == {(len(device),)} and _orderly(low, base, high):
+            _check_minimum(device, ranges, who)
             checked[device.kind] = ranges  # what is wrong where is looked for only if something is
             return ranges
         right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
@@ -227,3 +234,44 @@ def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ran
             f"{high[row]:g} kWh (all three finite and in this order)"
         )
     return ranges
+
+
+def _check_minimum(device: Device, ranges: Ranges, who: str) -> None:
+    """Raises RunError where a minimum is out of reach, or would have to hold in two directions."""
+    least = ranges.minimum_kwh
+    if least is None:
+        return
+    if np.shape(least) != (len(device),):
+        raise RunError(f"{who} gave minima of shape {np.shape(least)} for {len(device)} devices")
+    reach = np.maximum(-ranges.low_kwh, ranges.high_kwh)
+    one_way = (ranges.low_kwh >= 0.0) | (ranges.high_kwh <= 0.0) | (least == 0.0)
+    right = (least >= 0.0) & (least <= reach + _ROUNDING) & one_way
+    if not right.all():
+        row = int(np.argmin(right))
+        raise RunError(
+            f"{who} of prosumer {device.prosumer[row]} gave the minimum {least[row]:g} kWh with the range "
+            f"{ranges.low_kwh[row]:g} to {ranges.high_kwh[row]:g} kWh (0 up to what can be reached, in one "
+            "direction)"
+        )
+
+
+def _check_carriers(name: str, device: Device) -> None:
+    """Raises InputError for a device whose energy would be missing in the balance of a carrier."""
+    who = f"device {name!r}"
+    if device.carrier not in TRADED:
+        raise InputError(
+            Problem(f"{who} has its main terminal on {device.carrier}", "it has to be on electricity or heat")
+        )
+    if device.carrier in device.takes:
+        raise InputError(
+            Problem(
+                f"{who} takes {device.carrier}, on which it has its main terminal", "leave it out of `takes`"
+            )
+        )
+    if device.carrier == "electricity" and (device.role == "conversion" or "heat" in device.takes):
+        raise InputError(
+            Problem(
+                f"{who} has its main terminal on electricity and turns other carriers into each other",
+                "give it its main terminal on heat, or another `role` if it takes no heat",
+            )
+        )

@@ -93,6 +93,40 @@ def test_two_devices_of_the_same_kind_name_are_refused(kit: Any, monkeypatch: py
         kit.fleet({"battery": [request], "own:Twin": [request]}, kit.site(kit.clock()), 1)
 
 
+@pytest.mark.parametrize(
+    ("carrier", "takes", "role", "message"),
+    [
+        ("gas", (), "load", "has its main terminal on gas"),
+        ("electricity", ("electricity",), "load", "takes electricity, on which it has its main terminal"),
+        ("electricity", ("heat",), "generation", "turns other carriers into each other"),
+        ("electricity", ("gas",), "conversion", "turns other carriers into each other"),
+        ("heat", ("gas", "electricity"), "storage", None),
+        ("electricity", ("gas",), "generation", None),
+    ],
+)
+def test_what_no_balance_would_count_is_refused(
+    kit: Any, monkeypatch: pytest.MonkeyPatch, carrier: str, takes: Any, role: str, message: str | None
+) -> None:
+    """Heat that drives an engine with its main terminal on electricity would come from nowhere."""
+    for name, value in (("carrier", carrier), ("takes", takes), ("role", role)):
+        monkeypatch.setattr(Battery, name, value)
+    request = {"battery": [kit.request("battery", {"capacity_kwh": 4})]}
+    if message is None:
+        assert kit.fleet(request, kit.site(kit.clock()), 1).kinds.keys() == {"battery"}
+        return
+    with pytest.raises(InputError, match=f"device 'battery' .*{message}"):
+        kit.fleet(request, kit.site(kit.clock()), 1)
+
+
+def test_what_is_drawn_unannounced_is_named(
+    two_of_each: Fleet, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would have made sure that it has a price."""
+    monkeypatch.setattr(Battery, "inputs", lambda *_: {"gas": np.ones(3)})
+    with pytest.raises(RunError, match="device 'battery' draws gas, which its `takes` does not name"):
+        two_of_each.inputs(two_of_each.initial_state(), kit.clock().period(0))
+
+
 def test_unknown_kinds_name_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'battery'\?"):
         registry.load("batery")
@@ -179,6 +213,42 @@ def test_a_device_that_breaks_its_contract_is_named(
     monkeypatch.setattr(Battery, "ranges", lambda *_: broken)
     with pytest.raises(RunError, match=f"period 0: device 'battery' .*{message}"):
         two_of_each.ranges(two_of_each.initial_state(), kit.clock().period(0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "least", "message"),
+    [
+        (-2.0, 0.0, 4.0, "gave the minimum 4 kWh with the range -2 to 0 kWh"),
+        (0.0, 2.0, 4.0, "gave the minimum 4 kWh with the range 0 to 2 kWh"),
+        (-2.0, 2.0, 1.0, "in one direction"),
+        (0.0, 2.0, -1.0, "gave the minimum -1 kWh"),
+        (0.0, 2.0, np.nan, "gave the minimum nan kWh"),
+        (0.0, 2.0, [1.0], r"gave minima of shape \(1,\) for 3 devices"),
+        (-2.0, 2.0, 0.0, None),
+        (-2.0, 0.0, 2.0, None),
+    ],
+)
+def test_a_minimum_out_of_reach_is_named(
+    two_of_each: Fleet,
+    kit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    low: float,
+    high: float,
+    least: Any,
+    message: Any,
+) -> None:
+    """It would be given all the same: heat from nowhere."""
+    one = np.ones(3)
+    span = Ranges(
+        low * one, 0.0 * one, high * one, np.array(least) if isinstance(least, list) else least * one
+    )
+    monkeypatch.setattr(Battery, "ranges", lambda *_: span)
+    state, period = two_of_each.initial_state(), kit.clock().period(0)
+    if message is None:
+        assert two_of_each.ranges(state, period)["battery"] is span
+        return
+    with pytest.raises(RunError, match=f"period 0: device 'battery' .*{message}"):
+        two_of_each.ranges(state, period)
 
 
 def test_what_is_no_device_is_named() -> None:
