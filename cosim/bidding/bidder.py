@@ -78,6 +78,11 @@ class Bidder:
         self._owner = np.concatenate(
             [device.prosumer for device in sources.values()] or [np.zeros(0, np.int64)]
         )
+        kinds = {} if self.heat is None else self.heat.kinds
+        self._pumped = [
+            name for name, device in kinds.items() if "electricity" in device.takes and name not in sources
+        ]
+        """Kinds for heat that draw electricity but are no sources: what they do is settled with the heat."""
         self._order: IntArray = np.argsort(self._owner, kind="stable")
         count = np.bincount(self._owner, minlength=fleet.prosumers)
         self._start = np.concatenate([[0], np.cumsum(count)])
@@ -126,8 +131,15 @@ class Bidder:
             if len(self._owner):
                 sources = self._sources(heat, plan)
                 curve = self._curve(sources)
-        bids = self.electricity.bids(ranges, action, known.prices, curve)
+            if self._pumped:
+                none, drawn = np.zeros(0), self._drawn_by_pumps(known.inputs, plan)
+                curve = Curve(drawn, none, none) if curve is None else curve.beside(drawn)
+        bids = self.electricity.bids(ranges, action, known.prices, curve, known.ranges)
         return Offers(ranges, heat, plan, sources, bids)
+
+    def _drawn_by_pumps(self, inputs: Inputs, plan: HeatPlan) -> FloatArray:
+        """Electricity of the devices for heat that are no sources, shape (n,)."""
+        return self._drawn("electricity", inputs, {name: plan.device_kwh[name] for name in self._pumped})
 
     def _sources(self, heat: HeatBids, plan: HeatPlan) -> Sources:
         """The heat sources by owner."""
@@ -168,7 +180,10 @@ class Bidder:
         electricity = self.electricity.dispatch(offers.bids, known.prices, clearing, chosen)
         heat = offers.heat_plan
         if heat is not None and offers.sources is not None and self.mode == "reservation":
-            given = heat_at(offers.sources, electricity.thermal_kwh)
+            drawn = electricity.thermal_kwh
+            if self._pumped:
+                drawn = drawn - self._drawn_by_pumps(known.inputs, heat)
+            given = heat_at(offers.sources, drawn)
             heat = replace(heat, device_kwh={**heat.device_kwh, **self._by_kind(-given)})
         return Plan(offers, electricity, heat, self._dispatch(known.inputs, electricity, heat))
 
@@ -201,9 +216,13 @@ class Bidder:
         )
 
     def _drawn(self, carrier: Carrier, inputs: Inputs, device_kwh: Mapping[str, FloatArray]) -> FloatArray:
-        """What everybody's devices draw from a carrier as an input, shape (n,)."""
+        """What everybody's devices of these kinds draw from a carrier as an input, shape (n,)."""
         return self.fleet.total_by_prosumer(
-            {name: taken[carrier] * device_kwh[name] for name, taken in inputs.items() if carrier in taken}
+            {
+                name: taken[carrier] * device_kwh[name]
+                for name, taken in inputs.items()
+                if carrier in taken and name in device_kwh
+            }
         )
 
     def delivered(self, plan: Plan, known: Known) -> Dispatch:

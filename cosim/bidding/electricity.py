@@ -100,6 +100,7 @@ class ElectricityBidder:
         action: FloatArray,
         prices: Prices,
         thermal: Curve | None = None,
+        able: Mapping[str, Ranges] | None = None,
     ) -> Bids:
         """What everybody would trade at which limit price.
 
@@ -108,6 +109,7 @@ class ElectricityBidder:
             action: Decisions, shape (n, len(fields)), in [-1, 1].
             prices: What the utility asks and pays.
             thermal: What heat sources draw.
+            able: What set-points are of: the ranges before `switched`; None: the same.
         """
         rows, n = self.rows, self.fleet.prosumers
         quantity = np.zeros(len(rows.owner))
@@ -119,7 +121,9 @@ class ElectricityBidder:
             chosen = self._columns.get(name)
             own = None if chosen is None else action[device.prosumer, chosen]
             if self.mode == "setpoint" and own is not None:
-                base[name] = device.setpoint(span, own)
+                whole = span if able is None else able[name]
+                told = device.setpoint(whole, own)
+                base[name] = told if whole is span else clipped(told, span.low_kwh, span.high_kwh)
                 continue
             base[name] = span.base_kwh
             quantity[rows.up[name]] = span.high_kwh - span.base_kwh

@@ -59,6 +59,10 @@ class Curve:
     energy_kwh: FloatArray
     """What is drawn more below that price, not negative, shape (steps,)."""
 
+    def beside(self, drawn_kwh: FloatArray) -> Curve:
+        """The curve with more that is drawn at any price, shape (n,)."""
+        return Curve(self.base_kwh + drawn_kwh, self.price_eur_per_kwh, self.energy_kwh)
+
 
 def steps_of(sources_by_owner: IntArray) -> IntArray:
     """Start of every owner's steps, shape (n + 1,), if it has so many sources: one for each pair."""

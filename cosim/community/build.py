@@ -27,6 +27,7 @@ from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.clock import Clock
 from cosim.core.records import Series
 from cosim.core.streams import Streams
+from cosim.devices import registry
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
 from cosim.errors import ScenarioError
@@ -99,7 +100,9 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         bidder=bidder,
         observer=observer,
         rule=Rule(bidder, fields.observation, fields.parameters, clock.hours),
-        outlooks=Outlooks(foresight, clock, tariffs, loop, round(deciders.horizon_hours / clock.hours)),
+        outlooks=Outlooks(
+            foresight, clock, tariffs, loop, max(round(deciders.horizon_hours / clock.hours), 1)
+        ),
         deciders=deciders,
         market=Market(
             mechanisms.create(scenario.market.mechanism, **scenario.market.values()), own.within("market")
@@ -136,7 +139,8 @@ def _site(scenario: Scenario, population: Population, rates: _Rates) -> Site:
     if scenario.weather is not None:
         weather = load_weather(scenario.weather, rates.ticks, scenario.base)
     series: dict[str, Series] = {
-        kind: follow(_owned(population, kind), kind, rates.ticks, scenario.base, weather)
+        # By the name that the class has of itself: a scenario may call it `module:Class`.
+        registry.load(kind).kind: follow(_owned(population, kind), kind, rates.ticks, scenario.base, weather)
         for kind in population.devices
         if follows(kind) and _owned(population, kind)
     }

@@ -1,0 +1,57 @@
+"""Devices of somebody else's in a community, and planners that look no further than a part of a period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.scenario.schema import Scenario
+from cosim.simulation.model import Simulation
+
+Build = Callable[..., Scenario]
+
+MILL = """
+from cosim.devices.wind import Wind
+
+
+class Mill(Wind):
+    kind = "mill"
+"""
+
+
+@pytest.mark.parametrize("forecast", ["perfect", "noisy"])
+def test_a_device_that_follows_a_series_goes_by_its_own_name(
+    five: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forecast: str
+) -> None:
+    """The scenario calls it `module:Class`, the device looks for `site.series[kind]`."""
+    (tmp_path / "own_mill.py").write_text(MILL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    group: dict[str, Any] = five().model_dump(mode="json")["groups"][0]
+    made = {}
+    for name, kind in (("wind", "wind"), ("own_mill:Mill", "mill")):
+        plain = group | {"devices": {name: {"rated_kw": 3}}}
+        simulation = Simulation(
+            five(groups=[plain], weather={"source": "demandlib"}, forecast={"kind": forecast})
+        )
+        for _ in range(4):
+            simulation.step()
+        made[kind] = simulation.communities[0].turn.dispatch.device_kwh[kind]
+    assert (made["mill"] < 0.0).all()
+    assert made["mill"].shape == made["wind"].shape
+
+
+@pytest.mark.parametrize("policy", ["price-taker", "community-planner"])
+def test_planners_see_the_period_itself_at_least(five: Build, policy: str) -> None:
+    """A horizon of a quarter of an hour, in periods of an hour."""
+    hours = {"horizon_hours": 0.25}
+    if policy == "community-planner":
+        hours |= {"replan_hours": 0.25, "fine_hours": 0.25}
+    simulation = Simulation(five(policies={"default": {"kind": policy, "parameters": hours}}))
+    simulation.step()
+    community = simulation.communities[0]
+    assert community.outlooks.periods == 1
+    assert np.isfinite(community.turn.gate.action).all()
