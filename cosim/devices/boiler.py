@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-import numpy as np
-
 from cosim.core.arrays import FloatArray
 from cosim.core.carriers import Carrier
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, within
-from cosim.devices.conversion import HeatSource
+from cosim.devices.conversion import HeatSource, steady
 
 
 class BoilerConfig(Config):
@@ -39,9 +37,9 @@ class Boiler(HeatSource):
     def capacity_kwh(self, first: int, count: int) -> FloatArray:
         """Power times time."""
         del first
-        return np.tile(self.columns["max_heat_kw"] * self.site.clock.hours, (count, 1))
+        return steady(self.columns["max_heat_kw"] * self.site.clock.hours, count)
 
     def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
         """Gas alone."""
         del first
-        return {"gas": np.tile(-1.0 / self.columns["efficiency"], (count, 1))}
+        return {"gas": steady(-1.0 / self.columns["efficiency"], count)}

@@ -23,9 +23,10 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
+from numba import njit
 from pydantic import model_validator
 
-from cosim.core.arrays import FloatArray, IntArray, clipped
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
@@ -98,6 +99,7 @@ class Building(Device):
         self._k_per_kwh: FloatArray = self._lost / (loss_kw_per_k * hours)
         """By how much heat in a period raises the temperature at its end [K/kWh]."""
         self._most_kwh = columns["max_heat_kw"] * hours
+        self._band_k = np.maximum(columns["t_max_c"] - columns["t_min_c"], 1e-3)
 
     def initial_state(self) -> State:
         """Temperature at the start [degC]."""
@@ -108,32 +110,46 @@ class Building(Device):
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """Heat for the lower end of the comfort band, for the set-point, and for the upper end."""
-        unheated = self._unheated_c(state["temperature_c"], period)
-        low, base, high = (
-            clipped((self.columns[wanted] - unheated) / self._k_per_kwh, 0.0, self._most_kwh)
-            for wanted in ("t_min_c", "t_set_c", "t_max_c")
+        c = self.columns
+        span = np.empty((3, len(self)))
+        _heat_for(
+            state["temperature_c"],
+            self._passive_k(period),
+            self._kept,
+            self._k_per_kwh,
+            self._most_kwh,
+            c["t_min_c"],
+            c["t_set_c"],
+            c["t_max_c"],
+            span,
         )
-        return Ranges(low, base, high)
+        return Ranges(*span)
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """The equation above; raises AuditError for heat that was not in the range."""
         span = self.possible(state, period)
         what = f"period {period.index}: building"
         heat = within_range(energy_kwh, span.low_kwh, span.high_kwh, what)
-        temperature, lowest = state["temperature_c"], self.columns["t_min_c"]
-        held = self._unheated_c(np.maximum(temperature, lowest), period)
-        lacking = (lowest - held) / self._k_per_kwh - self._most_kwh
-        return {
-            "temperature_c": self._unheated_c(temperature, period) + self._k_per_kwh * heat,
-            "unserved_kwh": state["unserved_kwh"] + np.maximum(lacking, 0.0),
-        }
+        after = np.empty((2, len(self)))
+        _cool(
+            state["temperature_c"],
+            state["unserved_kwh"],
+            heat,
+            self._passive_k(period),
+            self._kept,
+            self._k_per_kwh,
+            self._most_kwh,
+            self.columns["t_min_c"],
+            after,
+        )
+        temperature, unserved = after
+        return {"temperature_c": temperature, "unserved_kwh": unserved}
 
-    def _unheated_c(self, temperature_c: FloatArray, period: Period) -> FloatArray:
-        """Temperature at the end of the period without heat [degC], shape (d,)."""
-        return self._kept * temperature_c + self.once("passive", period.index, 1, self._passive_k)
-
-    def _passive_k(self, first: int, count: int) -> FloatArray:
+    def _passive_k(self, period: Period) -> FloatArray:
         """What outdoor air and gains add to the temperature in a period [K], shape (d,)."""
+        return self.once("passive", period.index, 1, self._passive_of)
+
+    def _passive_of(self, first: int, count: int) -> FloatArray:
         outside = float(self._weather("temperature_c", first, count)[0])
         gains: FloatArray = self._gains_kwh(first, count)[0]
         return self._lost * outside + self._k_per_kwh * gains
@@ -188,10 +204,14 @@ class Building(Device):
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Place in the comfort band, heat needed, heat if left alone, and room."""
         del period
-        c = self.columns
-        above = state["temperature_c"] - c["t_min_c"]
-        band = above / np.maximum(c["t_max_c"] - c["t_min_c"], 1e-3)
-        return np.column_stack([clipped(band, *BAND_SHOWN), ranges.low_kwh, ranges.base_kwh, ranges.high_kwh])
+        seen = np.empty((len(self), len(self.observations)))
+        above = (state["temperature_c"] - self.columns["t_min_c"]) / self._band_k
+        lowest, highest = BAND_SHOWN
+        np.minimum(np.maximum(above, lowest), highest, out=seen[:, 0])
+        seen[:, 1] = ranges.low_kwh
+        seen[:, 2] = ranges.base_kwh
+        seen[:, 3] = ranges.high_kwh
+        return seen
 
     def unserved_kwh(self, state: State) -> FloatArray | None:
         """Heat that the lower end of the band needed beyond what the emitters give [kWh]."""
@@ -201,3 +221,70 @@ class Building(Device):
         """Heat above the lower end of the comfort band, C (T - t_min) [kWh]; negative where it is colder."""
         c = self.columns
         return c["capacity_kwh_per_k"] * (state["temperature_c"] - c["t_min_c"])
+
+
+@njit(cache=True)
+def _heat_for(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+    temperature_c: FloatArray,
+    passive_k: FloatArray,
+    kept: FloatArray,
+    k_per_kwh: FloatArray,
+    most_kwh: FloatArray,
+    t_min_c: FloatArray,
+    t_set_c: FloatArray,
+    t_max_c: FloatArray,
+    span: FloatArray,
+) -> None:
+    """Heat for three temperatures at the end of a period: Q(T') at the top of this module.
+
+    Args:
+        temperature_c: At the start, shape (d,).
+        passive_k: What outdoor air and gains add.
+        kept: a.
+        k_per_kwh: b.
+        most_kwh: What the emitters give.
+        t_min_c: Lower end of the comfort band.
+        t_set_c: Set-point.
+        t_max_c: Upper end.
+        span: Result: low, base and high, shape (3, d).
+    """
+    low, base, high = span
+    for row in range(len(temperature_c)):
+        unheated = kept[row] * temperature_c[row] + passive_k[row]
+        per_kwh, most = k_per_kwh[row], most_kwh[row]
+        low[row] = np.minimum(np.maximum((t_min_c[row] - unheated) / per_kwh, 0.0), most)
+        base[row] = np.minimum(np.maximum((t_set_c[row] - unheated) / per_kwh, 0.0), most)
+        high[row] = np.minimum(np.maximum((t_max_c[row] - unheated) / per_kwh, 0.0), most)
+
+
+@njit(cache=True)
+def _cool(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+    temperature_c: FloatArray,
+    unserved_kwh: FloatArray,
+    heat_kwh: FloatArray,
+    passive_k: FloatArray,
+    kept: FloatArray,
+    k_per_kwh: FloatArray,
+    most_kwh: FloatArray,
+    t_min_c: FloatArray,
+    after: FloatArray,
+) -> None:
+    """T' at the top of this module, and what the emitters lack to hold the lower end of the band.
+
+    Args:
+        temperature_c: At the start, shape (d,).
+        unserved_kwh: What was lacking so far.
+        heat_kwh: Heat in the period.
+        passive_k: What outdoor air and gains add.
+        kept: a.
+        k_per_kwh: b.
+        most_kwh: What the emitters give.
+        t_min_c: Lower end of the comfort band.
+        after: Result: temperature, and what was lacking so far, shape (2, d).
+    """
+    temperature, unserved = after
+    for row in range(len(temperature_c)):
+        temperature[row] = kept[row] * temperature_c[row] + passive_k[row] + k_per_kwh[row] * heat_kwh[row]
+        held = kept[row] * np.maximum(temperature_c[row], t_min_c[row]) + passive_k[row]
+        lacking = (t_min_c[row] - held) / k_per_kwh[row] - most_kwh[row]
+        unserved[row] = unserved_kwh[row] + np.maximum(lacking, 0.0)

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
+from numba import njit
 from pydantic import model_validator
 
 from cosim.core.arrays import FloatArray, IntArray
@@ -33,7 +34,7 @@ from cosim.core.envelope import Envelope
 from cosim.core.records import Field
 from cosim.devices.base import Ranges, Site, State
 from cosim.devices.battery import Efficiency
-from cosim.devices.conversion import MAX_HEAT, HeatSource, within_ranges
+from cosim.devices.conversion import MAX_HEAT, HeatSource, steady, within_ranges
 
 _ROUNDING = 1e-9
 """Share by which an output may exceed the one that can be stopped from."""
@@ -92,7 +93,7 @@ class Chp(HeatSource):
     def capacity_kwh(self, first: int, count: int) -> FloatArray:
         """Heat at full power, ramps left out."""
         del first
-        return np.tile(self.columns["max_heat_kw"] * self.site.clock.hours, (count, 1))
+        return steady(self.columns["max_heat_kw"] * self.site.clock.hours, count)
 
     def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
         """Gas; electricity is given, so it has the other sign."""
@@ -100,20 +101,19 @@ class Chp(HeatSource):
         c = self.columns
         gas = -1.0 / c["thermal_efficiency"]
         electricity = c["electrical_efficiency"] / c["thermal_efficiency"]
-        return {"gas": np.tile(gas, (count, 1)), "electricity": np.tile(electricity, (count, 1))}
+        return {"gas": steady(gas, count), "electricity": steady(electricity, count)}
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """What the ramp allows: off, or from minimum load up; at least `base` where it cannot stop."""
-        least, most = (power[0] * period.hours for power in self._reach_kw(state["output_kw"], 1))
-        base = -least
-        return Ranges(-most, base, base, self._least_kw * period.hours)
+        most, least = self._reach_kwh(state["output_kw"], period.hours, 1)
+        base = least[0]
+        return Ranges(most[0], base, base, self._least_kw * period.hours)
 
     def envelope(self, state: State, first: int, count: int) -> Envelope:
         """What can be reached from the state in each period. The minimum load is dropped where it can be off,
         and that two later periods in a row are bound to each other by the ramp."""
-        least, most = self._reach_kw(state["output_kw"], count)
-        hours = self.site.clock.hours
-        return Envelope(self.carrier, -most * hours, -least * hours, self.inputs_of(first, count))
+        most, least = self._reach_kwh(state["output_kw"], self.site.clock.hours, count)
+        return Envelope(self.carrier, most, least, self.inputs_of(first, count))
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Remembers the output; raises AuditError where it is outside of what minimum load and ramp allow."""
@@ -123,14 +123,51 @@ class Chp(HeatSource):
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Heat that is possible, heat that cannot be avoided, and whether it runs."""
         del period
-        return np.column_stack([-ranges.low_kwh, -ranges.base_kwh, state["output_kw"] > 0.0])
+        seen = np.empty((len(self), len(self.observations)))
+        np.negative(ranges.low_kwh, out=seen[:, 0])
+        np.negative(ranges.base_kwh, out=seen[:, 1])
+        seen[:, 2] = state["output_kw"] > 0.0
+        return seen
 
-    def _reach_kw(self, output_kw: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-        """Least and most output that can be reached in the next `count` periods, shape (count, d) each."""
-        ramped = np.arange(count)[:, None] * self._change_kw
-        first = np.where(output_kw > 0.0, output_kw + self._change_kw, self._leap_kw)
-        most = np.minimum(first + ramped, self.columns["max_heat_kw"])
-        before = output_kw - ramped
-        runs_on = before > self._leap_kw * (1.0 + _ROUNDING)
-        slowest = np.maximum(before - self._change_kw, self._least_kw)
-        return np.where(runs_on, np.minimum(slowest, most), 0.0), most
+    def _reach_kwh(self, output_kw: FloatArray, hours: float, count: int) -> FloatArray:
+        """Most and least heat that can be reached in the next `count` periods [kWh], drawn positive (so
+        negative), shape (2, count, d)."""
+        span = np.empty((2, count, len(self)))
+        full = self.columns["max_heat_kw"]
+        _reach(output_kw, self._change_kw, self._leap_kw, self._least_kw, full, hours, span)
+        return span
+
+
+@njit(cache=True)
+def _reach(
+    output_kw: FloatArray,
+    change_kw: FloatArray,
+    leap_kw: FloatArray,
+    least_kw: FloatArray,
+    full_kw: FloatArray,
+    hours: float,
+    span: FloatArray,
+) -> None:
+    """What ramps allow in the next periods, with the bounds at the top of this module one after the other.
+
+    Args:
+        output_kw: p, heat output of the last period, shape (d,).
+        change_kw: r, what the ramp allows from one period to the next.
+        leap_kw: max(r, p_min), for starts and stops.
+        least_kw: p_min, minimum load.
+        full_kw: P, full output.
+        hours: Length of a period [h].
+        span: Result: most and least heat [kWh], drawn positive (so negative), shape (2, periods, d).
+    """
+    for ahead in range(span.shape[1]):
+        for row in range(len(output_kw)):
+            output, change, leap = output_kw[row], change_kw[row], leap_kw[row]
+            ramped = ahead * change
+            first = output + change if output > 0.0 else leap
+            most = np.minimum(first + ramped, full_kw[row])
+            before = output - ramped
+            slowest = np.maximum(before - change, least_kw[row])
+            runs_on = before > leap * (1.0 + _ROUNDING)
+            least = np.minimum(slowest, most) if runs_on else 0.0
+            span[0, ahead, row] = -most * hours
+            span[1, ahead, row] = -least * hours

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numba import njit
 
 from cosim.core.arrays import FloatArray
 from cosim.core.carriers import Carrier
@@ -23,7 +24,7 @@ from cosim.core.clock import Period
 from cosim.core.envelope import Envelope
 from cosim.core.records import Field
 from cosim.devices.base import Device, Ranges, Role, Site, State
-from cosim.devices.storage import ROUNDING_KWH
+from cosim.devices.storage_kernel import ROUNDING_KWH
 from cosim.errors import AuditError, InputError, Problem
 
 MAX_HEAT = Field("max_heat_kwh", "kWh", 0.0, float("inf"), "Heat that it could give in this period.")
@@ -84,21 +85,58 @@ def within_ranges(energy_kwh: FloatArray, ranges: Ranges, what: str) -> FloatArr
     Raises:
         AuditError: if it lies outside the ranges, or between zero and the minimum, by more than rounding.
     """
-    kept = np.minimum(np.maximum(energy_kwh, ranges.low_kwh), ranges.high_kwh)
-    if ranges.minimum_kwh is not None:
-        least = ranges.minimum_kwh
-        nearest = np.where(-kept < 0.5 * least, 0.0, np.minimum(kept, -least))
-        kept = np.where(ranges.base_kwh != 0.0, kept, nearest)
-    worst = np.abs(energy_kwh - kept)
-    if len(worst) and not worst.max() <= ROUNDING_KWH * max(1.0, float(-ranges.low_kwh.min())):
-        row = int(worst.argmax())
-        least_kwh = 0.0 if ranges.minimum_kwh is None else ranges.minimum_kwh[row]
+    least = np.zeros(len(energy_kwh)) if ranges.minimum_kwh is None else ranges.minimum_kwh
+    kept = np.empty(len(energy_kwh))
+    row = _allowed(energy_kwh, ranges.low_kwh, ranges.base_kwh, ranges.high_kwh, least, kept)
+    if row >= 0:
         raise AuditError(
             f"{what} {row}: {energy_kwh[row]:.9f} kWh is outside "
             f"[{ranges.low_kwh[row]:.9f}, {ranges.high_kwh[row]:.9f}] kWh, or below the minimum of "
-            f"{least_kwh:.9f} kWh"
+            f"{least[row]:.9f} kWh"
         )
     return kept
+
+
+@njit(cache=True)
+def _allowed(
+    energy_kwh: FloatArray,
+    low_kwh: FloatArray,
+    base_kwh: FloatArray,
+    high_kwh: FloatArray,
+    minimum_kwh: FloatArray,
+    kept: FloatArray,
+) -> int:
+    """The energy nearest to each that a source can give, x at the top of this module.
+
+    Args:
+        energy_kwh: What is wanted, drawn positive, shape (d,).
+        low_kwh: -Q.
+        base_kwh: Not 0 where the source cannot be off.
+        high_kwh: 0, or what a source that cannot be off draws at most.
+        minimum_kwh: m Q.
+        kept: Result: what is allowed.
+
+    Returns:
+        The row that differs from it by most, -1 if none does by more than rounding.
+    """
+    size, worst, found = 1.0, 0.0, -1
+    for row in range(len(energy_kwh)):
+        size = np.maximum(size, -low_kwh[row])
+    for row in range(len(energy_kwh)):
+        allowed = np.minimum(np.maximum(energy_kwh[row], low_kwh[row]), high_kwh[row])
+        if base_kwh[row] == 0.0:
+            least = minimum_kwh[row]
+            allowed = 0.0 if -allowed < 0.5 * least else np.minimum(allowed, -least)
+        kept[row] = allowed
+        beyond = abs(energy_kwh[row] - allowed)
+        if not beyond <= ROUNDING_KWH * size and (found < 0 or beyond > worst):  # NaN, too
+            worst, found = beyond, row
+    return found
+
+
+def steady(values: FloatArray, count: int) -> FloatArray:
+    """The same values in each of `count` periods, shape (count, d); not to be written to."""
+    return values[None, :] if count == 1 else np.broadcast_to(values, (count, len(values)))
 
 
 def ambient_c(site: Site, kind: str, first: int, count: int) -> FloatArray:
@@ -111,4 +149,4 @@ def ambient_c(site: Site, kind: str, first: int, count: int) -> FloatArray:
         raise InputError(Problem(f"a {kind} needs the weather", "give the scenario a `weather`"))
     ticks = site.ticks_per_period
     values = site.weather.values("temperature_c", first * ticks, (first + count) * ticks)
-    return values.reshape(count, ticks)
+    return np.array(values, dtype=float).reshape(count, ticks)  # own memory: kernels get one type of array

@@ -15,13 +15,15 @@ grids", American Control Conference, 2013.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import model_validator
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.clock import Clock, Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
@@ -29,7 +31,9 @@ from cosim.core.envelope import Envelope, Store
 from cosim.core.records import Field
 from cosim.devices.base import Device, Draws, Ranges, Role, Site, State
 from cosim.devices.daily import Daily, Span, first_whole, last_whole
-from cosim.devices.storage import ROUNDING_KWH, within_range
+from cosim.devices.deferrable_kernel import job_ranges, observe_jobs, whole_steps, work
+from cosim.devices.storage import within_range
+from cosim.devices.storage_kernel import ROUNDING_KWH
 
 Hour = Annotated[AnyDraw, within(low=0.0, high=24.0)]
 DAY_H = 24.0
@@ -72,6 +76,22 @@ class DeferrableConfig(Config):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The windows that are open in a period or come next, and what their jobs are, shape (d,) each."""
+
+    begin: IntArray
+    """First period in the window."""
+    end: IntArray
+    """First period after it."""
+    kwh: FloatArray
+    """Energy of the job."""
+    step_kwh: FloatArray
+    """Most of it in a period."""
+    possible_kwh: FloatArray
+    """As much of it as the window has room for."""
+
+
 class Windows(Daily):
     """Windows of all jobs: that of day D opens at that day's earliest hour. Without energy on days without a
     job, and where the window opened before the run.
@@ -90,6 +110,8 @@ class Windows(Daily):
     ) -> None:
         super().__init__(columns, clock, draws)
         self._periods = periods
+        self.jobs = lru_cache(maxsize=4)(self._jobs)
+        """The jobs of the spans that are `current` in a period."""
 
     def _drawn(self, day: int) -> Span:
         c = self._columns
@@ -107,6 +129,15 @@ class Windows(Daily):
         """First whole period after the window opens, and its local hour after midnight of `day`."""
         hour = self._columns["earliest_hour"] + self._shift(day, 1, "window")[:, 0]
         return first_whole(self._moment(day, hour)), hour
+
+    def possible_kwh(self, job: Span) -> FloatArray:
+        """A job's energy, or what its window has room for [kWh], shape (d,)."""
+        short = np.minimum(self._periods, job.end - job.begin)
+        return np.where(short < self._periods, short * (job.kwh / self._periods), job.kwh)
+
+    def _jobs(self, index: int) -> Jobs:
+        job = self.current(index)
+        return Jobs(job.begin, job.end, job.kwh, job.kwh / self._periods, self.possible_kwh(job))
 
 
 class Deferrable(Device):
@@ -138,40 +169,43 @@ class Deferrable(Device):
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """Nothing without a job; else a step at most, and what must be drawn now at least."""
-        job = self._windows.current(period.index)
-        step = job.kwh / self._periods
-        left = np.where(job.begin <= period.index, job.end - period.index, 0)
-        missing = np.where(left > 0, np.maximum(self._possible_kwh(job) - state["done_kwh"], 0.0), 0.0)
-        high = np.minimum(step, missing)
-        must = clipped(missing - (left - 1) * step, 0.0, high)
-        steps_missing = np.rint(missing / np.maximum(step, 1e-12)).astype(np.int64)
-        runs = (state["done_kwh"] > 0.0) | (left <= steps_missing)
-        whole = np.where(steps_missing > 0, step, 0.0)
-        base = np.where(self._pausing, must, np.where(runs, whole, 0.0))
-        minimum = np.where(self._pausing, 0.0, whole)
-        return Ranges(base, base, np.where(self._pausing, high, whole), minimum)
-
-    def _possible_kwh(self, job: Span) -> FloatArray:
-        """A job's energy, or what its window has room for [kWh], shape (d,)."""
-        short = np.minimum(self._periods, job.end - job.begin)
-        return np.where(short < self._periods, short * (job.kwh / self._periods), job.kwh)
+        jobs = self._windows.jobs(period.index)
+        span = np.empty((3, len(self)))
+        job_ranges(
+            period.index,
+            jobs.begin,
+            jobs.end,
+            jobs.step_kwh,
+            jobs.possible_kwh,
+            self._pausing,
+            state["done_kwh"],
+            span,
+        )
+        low, high, minimum = span
+        return Ranges(low, low, high, minimum)
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Adds to the job; at the end of its window counts what it lacks. Raises AuditError for energy that
         was not in the range, or between nothing and a step where the job cannot be interrupted."""
         span, what = self.possible(state, period), f"period {period.index}: deferrable"
-        drawn = within_range(energy_kwh, span.low_kwh, span.high_kwh, what)
-        nearest = np.where(2.0 * drawn < span.high_kwh, span.low_kwh, span.high_kwh)
-        least = np.where(self._pausing, span.low_kwh, nearest)
-        drawn = within_range(drawn, least, np.where(self._pausing, span.high_kwh, nearest), what)
-        job = self._windows.current(period.index)
-        done = state["done_kwh"] + drawn
-        closing = (job.begin <= period.index) & (job.end == period.index + 1)
-        lacking = np.where(closing & (job.kwh - done > ROUNDING_KWH), job.kwh - done, 0.0)
-        return {
-            "done_kwh": np.where(closing, 0.0, done),
-            "unserved_kwh": state["unserved_kwh"] + lacking,
-        }
+        allowed = np.empty((2, len(self)))
+        whole_steps(energy_kwh, span.low_kwh, span.high_kwh, self._pausing, allowed)
+        least, most = allowed
+        drawn = within_range(energy_kwh, least, most, what)
+        jobs = self._windows.jobs(period.index)
+        after = np.empty((2, len(self)))
+        work(
+            period.index,
+            jobs.begin,
+            jobs.end,
+            jobs.kwh,
+            drawn,
+            state["done_kwh"],
+            state["unserved_kwh"],
+            after,
+        )
+        done, unserved = after
+        return {"done_kwh": done, "unserved_kwh": unserved}
 
     def envelope(self, state: State, first: int, count: int) -> Envelope:
         """A store of what the open job has had so far, emptied when its window closes. Its floor is what must
@@ -181,7 +215,7 @@ class Deferrable(Device):
         floor, full = np.zeros(shape), np.zeros(shape)
         for job in self._windows.between(first, first + count - 1):
             ahead = (job.end > first) & (job.begin < first + count) & (job.kwh > 0.0)
-            step, possible = job.kwh / self._periods, self._possible_kwh(job)
+            step, possible = job.kwh / self._periods, self._windows.possible_kwh(job)
             inside = ahead & (row >= job.begin) & (row < job.end)
             later = np.maximum(possible - (job.end - 1 - row) * step, 0.0)
             before_last = inside & (row < job.end - 1)
@@ -210,11 +244,20 @@ class Deferrable(Device):
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """What is missing, time left, and what is possible now."""
-        job = self._windows.current(period.index)
-        is_open = (job.begin <= period.index) & (job.kwh > 0.0)
-        missing = np.where(is_open, np.maximum(self._possible_kwh(job) - state["done_kwh"], 0.0), 0.0)
-        hours = np.where(is_open, (job.end - period.index) * period.hours, 0.0)
-        return np.column_stack([missing, hours, ranges.base_kwh, ranges.high_kwh])
+        jobs = self._windows.jobs(period.index)
+        seen = np.empty((len(self), len(self.observations)))
+        observe_jobs(
+            period.index,
+            period.hours,
+            jobs.begin,
+            jobs.end,
+            jobs.possible_kwh,
+            state["done_kwh"],
+            ranges.base_kwh,
+            ranges.high_kwh,
+            seen,
+        )
+        return seen
 
     def unserved_kwh(self, state: State) -> FloatArray | None:
         """Energy that jobs lacked when their window closed [kWh]."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
-
 from cosim.core.arrays import FloatArray
 from cosim.core.carriers import Carrier
 from cosim.core.config import Config, setting
 from cosim.core.draw import NonNegative
 from cosim.devices.battery import Efficiency
-from cosim.devices.conversion import HeatSource
+from cosim.devices.conversion import HeatSource, steady
 
 
 class ElectricHeaterConfig(Config):
@@ -34,9 +32,9 @@ class ElectricHeater(HeatSource):
         """Electrical power times time and efficiency."""
         del first
         c = self.columns
-        return np.tile(c["max_kw"] * c["efficiency"] * self.site.clock.hours, (count, 1))
+        return steady(c["max_kw"] * c["efficiency"] * self.site.clock.hours, count)
 
     def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
         """Electricity alone."""
         del first
-        return {"electricity": np.tile(-1.0 / self.columns["efficiency"], (count, 1))}
+        return {"electricity": steady(-1.0 / self.columns["efficiency"], count)}

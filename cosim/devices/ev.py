@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
+from numba import njit
 from pydantic import model_validator
 
 from cosim.core.arrays import FloatArray, IntArray, clipped
@@ -29,7 +30,8 @@ from cosim.devices.base import Ranges, Role, Site, State
 from cosim.devices.battery import Efficiency
 from cosim.devices.daily import Span
 from cosim.devices.ev_trips import Trips
-from cosim.devices.storage import StorageDevice, after, charge_limit_kwh, discharge_limit_kwh, within_window
+from cosim.devices.storage import StorageDevice, after_period
+from cosim.devices.storage_kernel import vehicle_ranges
 
 Hour = Annotated[AnyDraw, within(low=0.0, high=24.0)]
 
@@ -90,6 +92,8 @@ class Ev(StorageDevice):
         super().__init__(prosumer, columns, site)
         self._wanted_kwh = columns["capacity_kwh"] * columns["departure_soc"]
         self._trips = Trips(columns, site.clock, site.draws)
+        self._retention = np.ones(len(prosumer))  # nothing is lost with time
+        self._empty_kwh = np.zeros(len(prosumer))
 
     def initial_state(self) -> State:
         """State of charge at the start [kWh]; a vehicle that arrives in period 0 comes from no trip."""
@@ -105,34 +109,41 @@ class Ev(StorageDevice):
     def ranges(self, state: State, period: Period) -> Ranges:
         """Nothing while away; at home from the largest discharge, over what must be drawn, to the largest
         charge."""
-        c, soc = self.columns, state["soc_kwh"]
-        left = self.periods_left(period)
-        plugged = left > 0
-        terminal = np.where(plugged, c["max_charge_kw"] * period.hours, 0.0)
-        high = charge_limit_kwh(soc, self._wanted_kwh, terminal, c["charge_efficiency"])
-        later = np.maximum(left - 1, 0) * terminal * c["charge_efficiency"]
-        must = (self._wanted_kwh - soc - later) / c["charge_efficiency"]
-        base = np.minimum(np.maximum(must, 0.0), high)
-        given = np.where(plugged, c["max_discharge_kw"] * period.hours, 0.0)
-        reachable_from = np.maximum(self._wanted_kwh - later, 0.0)
-        low = -discharge_limit_kwh(soc, reachable_from, given, c["discharge_efficiency"])
-        return Ranges(np.where(base > 0.0, base, low), base, high)
+        c, stay = self.columns, self._trips.current(period.index)
+        span = np.empty((3, len(self)))
+        vehicle_ranges(
+            period.index,
+            period.hours,
+            stay.begin,
+            stay.end,
+            state["soc_kwh"],
+            self._wanted_kwh,
+            c["max_charge_kw"],
+            c["max_discharge_kw"],
+            c["charge_efficiency"],
+            c["discharge_efficiency"],
+            span,
+        )
+        return Ranges(*span)
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Energy balance of the period, then the trip of those that arrive at its end."""
         c = self.columns
-        soc = after(state["soc_kwh"], energy_kwh, c["charge_efficiency"], c["discharge_efficiency"])
-        soc = within_window(soc, np.zeros(len(self)), c["capacity_kwh"], f"period {period.index}: ev")
-        trip = self._trip_before(period)
-        return {
-            "soc_kwh": np.maximum(soc - trip, 0.0),
-            "unserved_kwh": state["unserved_kwh"] + np.maximum(trip - soc, 0.0),
-        }
-
-    def _trip_before(self, period: Period) -> FloatArray:
-        """Energy of the trips that end with this period [kWh], shape (d,)."""
+        soc = after_period(
+            state["soc_kwh"],
+            energy_kwh,
+            self._retention,
+            c["charge_efficiency"],
+            c["discharge_efficiency"],
+            self._empty_kwh,
+            c["capacity_kwh"],
+            f"period {period.index}: ev",
+        )
         coming = self._trips.current(period.index + 1)
-        return np.where(coming.begin == period.index + 1, coming.kwh, 0.0)
+        after = np.empty((2, len(self)))
+        _arrive(period.index + 1, coming.begin, coming.kwh, soc, state["unserved_kwh"], after)
+        soc, unserved = after
+        return {"soc_kwh": soc, "unserved_kwh": unserved}
 
     def envelope(self, state: State, first: int, count: int) -> Envelope:
         """A store that is open while at home, with a floor from which the wanted energy is reachable.
@@ -200,22 +211,89 @@ class Ev(StorageDevice):
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Whether at home, state of charge, need, time left, and what is possible now."""
-        c, soc = self.columns, state["soc_kwh"]
-        left = self.periods_left(period)
-        plugged = left > 0
-        need = np.where(plugged, np.maximum(self._wanted_kwh - soc, 0.0), 0.0)
-        return np.column_stack(
-            [
-                plugged,
-                soc / np.maximum(c["capacity_kwh"], 1e-9),
-                need,
-                left * period.hours,
-                ranges.base_kwh,
-                ranges.high_kwh,
-                np.maximum(-ranges.low_kwh, 0.0),
-            ]
+        stay = self._trips.current(period.index)
+        seen = np.empty((len(self), len(self.observations)))
+        _observe(
+            period.index,
+            period.hours,
+            stay.begin,
+            stay.end,
+            state["soc_kwh"],
+            self.columns["capacity_kwh"],
+            self._wanted_kwh,
+            ranges.low_kwh,
+            ranges.base_kwh,
+            ranges.high_kwh,
+            seen,
         )
+        return seen
 
     def unserved_kwh(self, state: State) -> FloatArray | None:
         """Energy of trips that the battery did not hold [kWh]: it came from elsewhere and is not billed."""
         return state["unserved_kwh"]
+
+
+@njit(cache=True)
+def _arrive(
+    index: int,
+    begin: IntArray,
+    trip_kwh: FloatArray,
+    soc_kwh: FloatArray,
+    unserved_kwh: FloatArray,
+    after: FloatArray,
+) -> None:
+    """What is left of a state of charge after the trips that end as period `index` begins.
+
+    Args:
+        index: A period.
+        begin: First period of the stay that lasts or comes next, shape (d,).
+        trip_kwh: Energy of the trip before it.
+        soc_kwh: Energy inside before the trip.
+        unserved_kwh: Energy of trips that batteries did not hold so far.
+        after: Result: energy inside, and energy not held, shape (2, d).
+    """
+    soc, unserved = after
+    for row in range(len(begin)):
+        trip = trip_kwh[row] if begin[row] == index else 0.0
+        soc[row] = np.maximum(soc_kwh[row] - trip, 0.0)
+        unserved[row] = unserved_kwh[row] + np.maximum(trip - soc_kwh[row], 0.0)
+
+
+@njit(cache=True)
+def _observe(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+    index: int,
+    hours: float,
+    begin: IntArray,
+    end: IntArray,
+    soc_kwh: FloatArray,
+    capacity_kwh: FloatArray,
+    wanted_kwh: FloatArray,
+    low_kwh: FloatArray,
+    base_kwh: FloatArray,
+    high_kwh: FloatArray,
+    seen: FloatArray,
+) -> None:
+    """`Ev.observations` of a period of so many hours; result in `seen`, shape (d, 7), all else of shape (d,).
+
+    Args:
+        index: The period.
+        hours: Its length [h].
+        begin: First period of the stay that lasts or comes next.
+        end: First period after it.
+        soc_kwh: Energy inside.
+        capacity_kwh: Most energy inside.
+        wanted_kwh: Energy wanted at departure.
+        low_kwh: What is possible at least in this period, drawn positive.
+        base_kwh: What has to be drawn.
+        high_kwh: What is possible at most.
+        seen: Result.
+    """
+    for row in range(len(begin)):
+        plugged = begin[row] <= index < end[row]
+        seen[row, 0] = 1.0 if plugged else 0.0
+        seen[row, 1] = soc_kwh[row] / np.maximum(capacity_kwh[row], 1e-9)
+        seen[row, 2] = np.maximum(wanted_kwh[row] - soc_kwh[row], 0.0) if plugged else 0.0
+        seen[row, 3] = (end[row] - index) * hours if plugged else 0.0
+        seen[row, 4] = base_kwh[row]
+        seen[row, 5] = high_kwh[row]
+        seen[row, 6] = np.maximum(-low_kwh[row], 0.0)

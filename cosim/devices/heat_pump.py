@@ -24,8 +24,9 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numba import njit
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.config import Config, setting
@@ -100,37 +101,96 @@ class HeatPump(HeatSource):
         self._flow_at_zero_c = np.where(np.isnan(at_zero), curve[:, 0], at_zero)
         self._flow_slope = np.where(np.isnan(slope), curve[:, 1], slope)
         self._ground = columns["source"] > 0.0
-        self._cop = _COP[columns["source"].astype(int)].T * columns["field_factor"]
+        self._cop = np.ascontiguousarray(_COP[columns["source"].astype(int)].T * columns["field_factor"])
         self._most_lift_k = -self._cop[1] / (2.0 * self._cop[2])
 
     def capacity_kwh(self, first: int, count: int) -> FloatArray:
         """Heat at full power, less what cold air costs an air source."""
-        c = self.columns
-        cold = np.maximum(_RATED_AIR_C - ambient_c(self.site, self.kind, first, count), 0.0).mean(axis=1)
-        lost = np.where(self._ground, 0.0, c["capacity_loss_per_k"]) * cold[:, None]
-        left: FloatArray = np.maximum(1.0 - lost, 0.0)
-        return c["max_heat_kw"] * left * self.site.clock.hours
+        return self._in_the_air(first, count)[0]
 
     def cop(self, first: int, count: int) -> FloatArray:
         """Heat per electricity in the periods from `first` on, shape (count, d)."""
-        return 1.0 / self.once("electricity", first, count, self._electricity_per_heat)
+        return 1.0 / self._in_the_air(first, count)[1]
 
     def inputs_of(self, first: int, count: int) -> Mapping[Carrier, FloatArray]:
         """Electricity; what comes from the surroundings is free."""
-        return {"electricity": -self.once("electricity", first, count, self._electricity_per_heat)}
+        return {"electricity": -self._in_the_air(first, count)[1]}
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Heat that is possible now, and the COP."""
         del state
-        return np.column_stack([-ranges.low_kwh, self.cop(period.index, 1)[0]])
+        seen = np.empty((len(self), len(self.observations)))
+        np.negative(ranges.low_kwh, out=seen[:, 0])
+        seen[:, 1] = self.cop(period.index, 1)[0]
+        return seen
 
-    def _electricity_per_heat(self, first: int, count: int) -> FloatArray:
-        """Mean of 1 / COP over the ticks of each period, shape (count, d)."""
-        air = ambient_c(self.site, self.kind, first, count)[:, :, None]
-        flow = np.maximum(self._flow_at_zero_c - self._flow_slope * air, self.columns["lowest_flow_c"])
-        source = np.where(self._ground, self.columns["brine_c"], air)
-        lift = np.minimum(np.maximum(flow - source, _LEAST_LIFT_K), self._most_lift_k)
-        constant, linear, square = self._cop
-        cop = constant + (linear + square * lift) * lift
-        mean: FloatArray = (1.0 / np.maximum(cop, 1.0)).mean(axis=1)
-        return mean
+    def _in_the_air(self, first: int, count: int) -> tuple[FloatArray, FloatArray]:
+        """Most heat of each period [kWh], and electricity per heat, shape (count, d) each."""
+        return self.once("in the air", first, count, self._from_air)
+
+    def _from_air(self, first: int, count: int) -> tuple[FloatArray, FloatArray]:
+        c = self.columns
+        found = np.empty((2, count, len(self)))
+        _from_air(
+            ambient_c(self.site, self.kind, first, count),
+            self._ground,
+            self._flow_at_zero_c,
+            self._flow_slope,
+            c["lowest_flow_c"],
+            c["brine_c"],
+            self._cop,
+            self._most_lift_k,
+            c["max_heat_kw"] * self.site.clock.hours,
+            c["capacity_loss_per_k"],
+            found,
+        )
+        most, electricity = found
+        return most, electricity
+
+
+@njit(cache=True)
+def _from_air(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+    air_c: FloatArray,
+    ground: BoolArray,
+    flow_at_zero_c: FloatArray,
+    flow_slope: FloatArray,
+    lowest_flow_c: FloatArray,
+    brine_c: FloatArray,
+    cop: FloatArray,
+    most_lift_k: FloatArray,
+    full_kwh: FloatArray,
+    capacity_loss_per_k: FloatArray,
+    found: FloatArray,
+) -> None:
+    """Capacity and 1 / COP at the top of this module: means of the ticks of each period.
+
+    Args:
+        air_c: Outside temperature by tick, shape (periods, ticks).
+        ground: Whether the source is in the ground, shape (d,).
+        flow_at_zero_c: Flow temperature at 0 degC outside.
+        flow_slope: Its fall per kelvin outside.
+        lowest_flow_c: Flow is never colder.
+        brine_c: Temperature of a source in the ground.
+        cop: Coefficients of 1, dT and dT^2, with f, shape (3, d).
+        most_lift_k: Lowest point of the parabola.
+        full_kwh: Heat of a period at full power.
+        capacity_loss_per_k: Share of it that an air source loses per kelvin below the rated temperature.
+        found: Result: most heat, and mean of 1 / COP, shape (2, periods, d).
+    """
+    periods, ticks = air_c.shape
+    for period in range(periods):
+        cold = 0.0
+        for air in air_c[period]:
+            cold += np.maximum(_RATED_AIR_C - air, 0.0)
+        cold /= ticks
+        for row in range(len(ground)):
+            lost = 0.0 if ground[row] else capacity_loss_per_k[row] * cold
+            found[0, period, row] = full_kwh[row] * np.maximum(1.0 - lost, 0.0)
+            electricity = 0.0
+            for air in air_c[period]:
+                flow = np.maximum(flow_at_zero_c[row] - flow_slope[row] * air, lowest_flow_c[row])
+                source = brine_c[row] if ground[row] else air
+                lift = np.minimum(np.maximum(flow - source, _LEAST_LIFT_K), most_lift_k[row])
+                per_electricity = cop[0, row] + (cop[1, row] + cop[2, row] * lift) * lift
+                electricity += 1.0 / np.maximum(per_electricity, 1.0)
+            found[1, period, row] = electricity / ticks

@@ -67,7 +67,8 @@ class Production(Device):
 
     def __init__(self, prosumer: IntArray, columns: Mapping[str, FloatArray], site: Site) -> None:
         super().__init__(prosumer, columns, site)
-        self._curtailable = columns["curtailable"] > 0.0
+        self._certain = np.where(columns["curtailable"] > 0.0, 0.0, 1.0)
+        """Share of what is available that is always produced."""
 
     @abstractmethod
     def available_kw(self, period: Period) -> FloatArray:
@@ -77,7 +78,7 @@ class Production(Device):
         """All that is available, or less where curtailable."""
         del state
         full = -energy_kwh(self.available_kw(period), period)
-        return Ranges(full, full, np.where(self._curtailable, 0.0, full))
+        return Ranges(full, full, full * self._certain)
 
     def reservation(self, value_eur_per_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Producing less is worth nothing: only a price below zero makes it worth while."""

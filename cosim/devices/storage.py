@@ -19,52 +19,40 @@ from cosim.core.clock import Period
 from cosim.core.envelope import Envelope, Store
 from cosim.core.records import Field
 from cosim.devices.base import Device, Ranges, Site, State
+from cosim.devices.storage_kernel import cut, store_after, store_ranges
 from cosim.errors import AuditError
 
-ROUNDING_KWH = 1e-9
-"""Rounding that an energy may show before it counts as outside its bounds."""
 
-
-def charge_limit_kwh(
-    stored_kwh: FloatArray, full_kwh: FloatArray, terminal_kwh: FloatArray, efficiency: FloatArray
-) -> FloatArray:
-    """Largest energy that can be drawn [kWh]: what the terminal passes and what is free inside."""
-    return np.maximum(np.minimum(terminal_kwh, (full_kwh - stored_kwh) / efficiency), 0.0)
-
-
-def discharge_limit_kwh(
-    stored_kwh: FloatArray, floor_kwh: FloatArray, terminal_kwh: FloatArray, efficiency: FloatArray
-) -> FloatArray:
-    """Largest energy that can be given [kWh], positive: what the terminal passes and what is inside."""
-    return np.maximum(np.minimum(terminal_kwh, (stored_kwh - floor_kwh) * efficiency), 0.0)
-
-
-def after(
+def after_period(
     stored_kwh: FloatArray,
     drawn_kwh: FloatArray,
+    retention: FloatArray,
     charge_efficiency: FloatArray,
     discharge_efficiency: FloatArray,
+    floor_kwh: FloatArray,
+    full_kwh: FloatArray,
+    what: str,
 ) -> FloatArray:
-    """Stored energy after `drawn_kwh` at the terminal."""
-    charged = np.maximum(drawn_kwh, 0.0) * charge_efficiency
-    given = np.minimum(drawn_kwh, 0.0) / discharge_efficiency
-    return stored_kwh + charged + given
-
-
-def within_window(
-    stored_kwh: FloatArray, floor_kwh: FloatArray, full_kwh: FloatArray, what: str
-) -> FloatArray:
-    """The same state of charge with rounding cut off.
+    """Stored energy after `drawn_kwh` at the terminal, by the equation above, with rounding cut off.
 
     Raises:
-        AuditError: if it lies outside by more than rounding.
+        AuditError: if it lies outside its window by more than rounding.
     """
-    kept = np.minimum(np.maximum(stored_kwh, floor_kwh), full_kwh)
-    worst = np.abs(stored_kwh - kept)
-    if len(worst) and not worst.max() <= ROUNDING_KWH * max(1.0, float(full_kwh.max())):  # NaN, too
-        row = int(worst.argmax())
+    both = np.empty((2, len(stored_kwh)))
+    row = store_after(
+        stored_kwh,
+        drawn_kwh,
+        retention,
+        charge_efficiency,
+        discharge_efficiency,
+        floor_kwh,
+        full_kwh,
+        both,
+    )
+    stored, kept = both
+    if row >= 0:
         raise AuditError(
-            f"{what} {row}: {stored_kwh[row]:.9f} kWh stored is outside "
+            f"{what} {row}: {stored[row]:.9f} kWh stored is outside "
             f"[{floor_kwh[row]:.9f}, {full_kwh[row]:.9f}] kWh"
         )
     return kept
@@ -76,10 +64,9 @@ def within_range(energy_kwh: FloatArray, low_kwh: FloatArray, high_kwh: FloatArr
     Raises:
         AuditError: if it lies outside the range by more than rounding.
     """
-    kept = np.minimum(np.maximum(energy_kwh, low_kwh), high_kwh)
-    worst = np.abs(energy_kwh - kept)
-    if len(worst) and not worst.max() <= ROUNDING_KWH * max(1.0, float(np.abs(high_kwh).max())):  # NaN, too
-        row = int(worst.argmax())
+    kept = np.empty(len(energy_kwh))
+    row = cut(energy_kwh, low_kwh, high_kwh, kept)
+    if row >= 0:
         raise AuditError(
             f"{what} {row}: {energy_kwh[row]:.9f} kWh drawn is outside "
             f"[{low_kwh[row]:.9f}, {high_kwh[row]:.9f}] kWh"
@@ -149,31 +136,52 @@ class ConnectedStore(StorageDevice):
     ) -> None:
         super().__init__(prosumer, columns, site)
         self.limits = limits
+        self._at_least_kwh = np.maximum(limits.full_kwh, 1e-9)
+        """Capacity that shares are of: not nothing."""
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """From the largest discharge to the largest charge, of what is left after the losses of the period:
         what is lost makes room."""
         c, own = self.columns, self.limits
-        kept = state[self.inside] * own.retention
-        high = charge_limit_kwh(kept, own.full_kwh, own.charge_kw * period.hours, c["charge_efficiency"])
-        most = own.discharge_kw * period.hours
-        low = -discharge_limit_kwh(kept, own.floor_kwh, most, c["discharge_efficiency"])
-        return Ranges(low, np.zeros(len(self)), high)
+        span = np.empty((3, len(self)))
+        store_ranges(
+            period.hours,
+            state[self.inside],
+            own.retention,
+            own.floor_kwh,
+            own.full_kwh,
+            own.charge_kw,
+            own.discharge_kw,
+            c["charge_efficiency"],
+            c["discharge_efficiency"],
+            span,
+        )
+        return Ranges(*span)
 
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """The energy balance above; raises AuditError where a state of charge would leave its window."""
         c, own = self.columns, self.limits
-        kept = state[self.inside] * own.retention
-        inside = after(kept, energy_kwh, c["charge_efficiency"], c["discharge_efficiency"])
-        what = f"period {period.index}: {self.kind}"
-        return {self.inside: within_window(inside, own.floor_kwh, own.full_kwh, what)}
+        stored = after_period(
+            state[self.inside],
+            energy_kwh,
+            own.retention,
+            c["charge_efficiency"],
+            c["discharge_efficiency"],
+            own.floor_kwh,
+            own.full_kwh,
+            f"period {period.index}: {self.kind}",
+        )
+        return {self.inside: stored}
 
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """State of charge, capacity, and what is possible now."""
         del period
-        capacity = self.limits.full_kwh
-        soc = state[self.inside] / np.maximum(capacity, 1e-9)
-        return np.column_stack([soc, capacity, ranges.high_kwh, -ranges.low_kwh])
+        seen = np.empty((len(self), len(self.observations)))
+        np.divide(state[self.inside], self._at_least_kwh, out=seen[:, 0])
+        seen[:, 1] = self.limits.full_kwh
+        seen[:, 2] = ranges.high_kwh
+        np.negative(ranges.low_kwh, out=seen[:, 3])
+        return seen
 
     def envelope(self, state: State, first: int, count: int) -> Envelope:
         """The same limits in every period. Charging and discharging at once is not ruled out."""
