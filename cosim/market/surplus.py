@@ -4,8 +4,9 @@ nothing of who pays whom: prices cancel out."""
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.records import BUY, Orders
 
 
@@ -31,25 +32,47 @@ def call_auction_surplus(orders: Orders, value_eur_per_kwh: FloatArray) -> float
         orders: As submitted; their limit prices play no part.
         value_eur_per_kwh: What a kWh is worth to a buyer or costs a seller, shape (k,), finite.
     """
-    demand_value, demand_kwh = _curve(orders, orders.side == BUY, -value_eur_per_kwh)
-    supply_cost, supply_kwh = _curve(orders, orders.side != BUY, value_eur_per_kwh)
-    if not len(demand_kwh) or not len(supply_kwh):
-        return 0.0
-    # Between two steps of either curve the margin is constant; integrate it while it is positive.
-    most = min(demand_kwh[-1], supply_kwh[-1], orders.capacity_kwh)
-    ends = np.sort(np.concatenate((demand_kwh, supply_kwh, [most])))
-    ends = ends[ends <= most]
-    width = np.diff(ends, prepend=0.0)
-    middle = ends - 0.5 * width
-    buyer = np.minimum(np.searchsorted(demand_kwh, middle), len(demand_kwh) - 1)
-    seller = np.minimum(np.searchsorted(supply_kwh, middle), len(supply_kwh) - 1)
-    margin = -demand_value[buyer] - supply_cost[seller]
-    return float(np.sum(np.maximum(margin, 0.0) * width))
+    # Dearest demand first, cheapest supply first: one order serves both.
+    best_first = np.argsort(-orders.side * value_eur_per_kwh, kind="stable")
+    return float(
+        _between(best_first, orders.side, orders.quantity_kwh, value_eur_per_kwh, float(orders.capacity_kwh))
+    )
 
 
-def _curve(
-    orders: Orders, rows: np.ndarray[tuple[int], np.dtype[np.bool_]], rank: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Ranks of the orders `rows`, lowest first, and the cumulated quantity [kWh] up to each."""
-    order = np.argsort(rank[rows], kind="stable")
-    return rank[rows][order], np.cumsum(orders.quantity_kwh[rows][order])
+@njit(cache=True)
+def _between(
+    best_first: IntArray,
+    side: IntArray,
+    quantity_kwh: FloatArray,
+    value_eur_per_kwh: FloatArray,
+    capacity_kwh: float,
+) -> float:
+    """Area between demand and supply [EUR] up to where they cross, or to the capacity."""
+    rows = len(best_first)
+    total, left = 0.0, capacity_kwh
+    buy = sell = -1  # places in `best_first`
+    buy_kwh = sell_kwh = 0.0
+    while left > 0.0:
+        while buy_kwh <= 0.0:
+            buy += 1
+            while buy < rows and side[best_first[buy]] != BUY:
+                buy += 1
+            if buy == rows:
+                return total
+            buy_kwh = quantity_kwh[best_first[buy]]
+        while sell_kwh <= 0.0:
+            sell += 1
+            while sell < rows and side[best_first[sell]] == BUY:
+                sell += 1
+            if sell == rows:
+                return total
+            sell_kwh = quantity_kwh[best_first[sell]]
+        margin = value_eur_per_kwh[best_first[buy]] - value_eur_per_kwh[best_first[sell]]
+        if margin <= 0.0:
+            break
+        width = min(buy_kwh, sell_kwh, left)
+        total += margin * width
+        buy_kwh -= width
+        sell_kwh -= width
+        left -= width
+    return total

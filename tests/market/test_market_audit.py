@@ -84,6 +84,8 @@ def test_a_clearing_that_adds_up_passes() -> None:
         (with_trades(price_eur_per_kwh=[0.10, 0.09]), "trade 1: .* limit price of the seller"),
         (with_trades(price_eur_per_kwh=[0.10, np.nan]), "trade 1: .* limit price of the buyer"),
         (with_trades(quantity_kwh=[2.0, 0.0]), "trade 1: its quantity is not positive"),
+        (with_trades(quantity_kwh=[2.0, np.inf]), "trade 1: its quantity is not finite"),
+        (with_trades(price_eur_per_kwh=[np.inf, 0.25]), "trade 0: its price is not finite"),
         (with_trades(buy_row=[0, 3]), "trade 1: its bid is not an order to buy"),
         (with_trades(sell_row=[1, 0]), "trade 1: its ask is not an order to sell"),
         (with_trades(sell_row=[1, 3]), "trade 1: an owner trades with itself"),
