@@ -106,6 +106,10 @@ class HeatPlan:
 def heat_prices(prices: Prices) -> Prices:
     """The band of heat prices: no bid is above what heating with the utility's electricity costs, no ask is
     below nothing; trade in heat pays no charges."""
+    return prices.once("heat", None, lambda: _heat_prices(prices))
+
+
+def _heat_prices(prices: Prices) -> Prices:
     zero = np.zeros_like(prices.retail_eur_per_kwh)
     ceiling = np.maximum(prices.retail_eur_per_kwh, 0.0)
     highest = np.maximum(prices.high_eur_per_kwh, 0.0)
@@ -128,6 +132,10 @@ def usual_costs(
 
 def quote_band(prices: Prices, gas: FloatArray) -> Prices:
     """The band between which margins on heat move each prosumer's quotes."""
+    return prices.once("heat quotes", gas, lambda: _quote_band(prices, gas))
+
+
+def _quote_band(prices: Prices, gas: FloatArray) -> Prices:
     low, high = usual_costs(prices.retail_eur_per_kwh, prices.feed_in_eur_per_kwh, gas)
     return replace(heat_prices(prices), ask_floor_eur_per_kwh=low, bid_ceiling_eur_per_kwh=high)
 

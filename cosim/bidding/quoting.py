@@ -34,10 +34,10 @@ class Fills:
 
 def limit_prices(rows: Rows, side: IntArray, reservation: FloatArray, prices: Prices) -> FloatArray:
     """Worst trade price by row: what a purchase costs on top is taken off, the utility is the alternative."""
-    owner = rows.owner
-    worth = (reservation - prices.trade_adder_eur_per_kwh[owner]) / prices.trade_factor[owner]
-    bid = np.minimum(worth, prices.bid_ceiling_eur_per_kwh[owner])
-    ask = np.maximum(reservation, prices.ask_floor_eur_per_kwh[owner])
+    own = prices.at(rows.owner)
+    worth = (reservation - own.trade_adder_eur_per_kwh) / own.trade_factor
+    bid = np.minimum(worth, own.bid_ceiling_eur_per_kwh)
+    ask = np.maximum(reservation, own.ask_floor_eur_per_kwh)
     limit = np.where(side == BUY, bid, ask)
     for name, up in rows.up.items():
         limit[up] = np.minimum(limit[up], limit[rows.down[name]] - APART_EUR_PER_KWH)
@@ -58,9 +58,9 @@ def quotes(rows: Rows, bids: Bids, margins: FloatArray, prices: Prices) -> Float
         margins: Bid and ask margin of every prosumer in [-1, 1], shape (n, 2).
         prices: The band: bids go down to its floor, asks up to its ceiling.
     """
-    owner, limit = rows.owner, bids.limit_price_eur_per_kwh
-    far_bid = np.minimum(limit, prices.ask_floor_eur_per_kwh[owner])
-    far_ask = np.maximum(limit, prices.bid_ceiling_eur_per_kwh[owner])
+    owner, limit, own = rows.owner, bids.limit_price_eur_per_kwh, prices.at(rows.owner)
+    far_bid = np.minimum(limit, own.ask_floor_eur_per_kwh)
+    far_ask = np.maximum(limit, own.bid_ceiling_eur_per_kwh)
     buying = bids.side == BUY
     share = 0.5 * (np.where(buying, margins[owner, 0], margins[owner, 1]) + 1.0)
     quote: FloatArray = limit + share * (np.where(buying, far_bid, far_ask) - limit)
@@ -91,11 +91,11 @@ def orders(  # what an order consists of
         share: Share of every row that goes to the market; None: all of it.
         capacity_kwh: Most that may be traded in the session.
     """
-    limit_price, owner = bids.limit_price_eur_per_kwh, rows.owner
+    limit_price, owner, own = bids.limit_price_eur_per_kwh, rows.owner, prices.at(rows.owner)
     hopeful = np.where(
         bids.side == BUY,
-        limit_price >= prices.ask_floor_eur_per_kwh[owner],
-        limit_price <= prices.bid_ceiling_eur_per_kwh[owner],
+        limit_price >= own.ask_floor_eur_per_kwh,
+        limit_price <= own.bid_ceiling_eur_per_kwh,
     )
     shared = np.ones(rows.limits)
     quantity = bids.quantity_kwh

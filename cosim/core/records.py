@@ -8,7 +8,8 @@ period.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
@@ -150,6 +151,34 @@ class Prices:
     have."""
     high_eur_per_kwh: FloatArray
     """Highest retail price of the tariff, whatever the run: upper end."""
+    _made: dict[tuple[str, int], tuple[object, Prices]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was made of these prices so far."""
+
+    def once(self, name: str, of: object, make: Callable[[], Prices]) -> Prices:
+        """Other prices that are made of these, once as long as these hold.
+
+        Args:
+            name: Of what is made.
+            of: What else it is made of; must not change.
+            make: Makes it.
+        """
+        kept = self._made.get((name, id(of)))
+        if kept is None or kept[0] is not of:
+            kept = self._made[name, id(of)] = of, make()
+        return kept[1]
+
+    def at(self, owner: IntArray) -> Prices:
+        """The prices of some prosumers, shape (k,) each, for example of the owner of every row of a book.
+
+        Args:
+            owner: Their numbers; the array must not change.
+        """
+        return self.once("at", owner, lambda: self._at(owner))
+
+    def _at(self, owner: IntArray) -> Prices:
+        return Prices(*(getattr(self, one.name)[owner] for one in fields(self) if one.init))
 
 
 @dataclass(frozen=True, slots=True)
