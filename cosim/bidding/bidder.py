@@ -12,7 +12,7 @@ from cosim.bidding.electricity import ElectricityBidder, ElectricityPlan
 from cosim.bidding.fields import Mode, action_fields
 from cosim.bidding.heat import HeatBidder
 from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, heat_prices
-from cosim.bidding.rows import Bids
+from cosim.bidding.rows import Bids, by_owner_and_kind
 from cosim.bidding.thermal import Curve, Sources, curve_of, heat_at, steps_of
 from cosim.core.arrays import FloatArray, IntArray, clipped, sum_by
 from cosim.core.carriers import Carrier
@@ -83,7 +83,8 @@ class Bidder:
             name for name, device in kinds.items() if "electricity" in device.takes and name not in sources
         ]
         """Kinds for heat that draw electricity but are no sources: what they do is settled with the heat."""
-        self._order: IntArray = np.argsort(self._owner, kind="stable")
+        sizes = {name: len(device) for name, device in sources.items()}
+        self._order: IntArray = by_owner_and_kind(self._owner, sizes)
         count = np.bincount(self._owner, minlength=fleet.prosumers)
         self._start = np.concatenate([[0], np.cumsum(count)])
         self._room = steps_of(count if mode == "reservation" else np.zeros_like(count))

@@ -26,7 +26,7 @@ from cosim.bidding.electricity import value_of
 from cosim.bidding.fields import EXPECTED_PRICE, Mode, action_columns, column_of, decided
 from cosim.bidding.heat_balance import balance
 from cosim.bidding.heat_records import Costs, HeatBids, HeatLoop, HeatPlan, Inputs, costs_of, position_of
-from cosim.bidding.rows import Bids, Rows
+from cosim.bidding.rows import Bids, Rows, by_owner_and_kind
 from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped, sum_by
 from cosim.core.records import BUY, SELL, Clearing, Field, Orders, Prices
 from cosim.devices.base import Ranges
@@ -64,19 +64,19 @@ class HeatBidder:
         self._expected = column_of(fields, EXPECTED_PRICE.name)
         self._owner: IntArray = np.concatenate([device.prosumer for device in self.kinds.values()])
         owner = self._owner
-        self._order = np.argsort(owner, kind="stable")
+        sizes = {name: len(device) for name, device in self.kinds.items()}
+        self._order = by_owner_and_kind(owner, sizes)
         self._start = np.searchsorted(np.sort(owner), np.arange(fleet.prosumers + 1))
         self.rows = Rows.by_side(fleet.prosumers, owner)
         self._up, self._down = self.rows.up[""], self.rows.down[""]
-        sizes = [len(device) for device in self.kinds.values()]
-        ends = np.cumsum(sizes).tolist()
+        ends = np.cumsum(list(sizes.values())).tolist()
         self._parts = {
-            name: slice(end - size, end) for name, size, end in zip(self.kinds, sizes, ends, strict=True)
+            name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)
         }
         """Kind -> where its devices are among all."""
         none = np.zeros(len(self.rows.owner))
         self._nothing = Bids(self.rows.side, none, none, none, none, {}, none[: fleet.prosumers])
-        self._makes_heat = np.repeat([name in self.sources for name in self.kinds], sizes)
+        self._makes_heat = np.repeat([name in self.sources for name in sizes], list(sizes.values()))
 
     def expected_price(self, action: FloatArray, net_kwh: FloatArray, prices: Prices) -> FloatArray:
         """Price of electricity that everybody reckons with [EUR/kWh], shape (n,).

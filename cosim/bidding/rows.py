@@ -14,6 +14,18 @@ from cosim.core.records import BUY, NO_LIMIT, SELL
 from cosim.devices.base import Device
 
 
+def by_owner_and_kind(owner: IntArray, kinds: Mapping[str, int]) -> IntArray:
+    """Devices ordered by owner, those of an owner by the name of their kind: which of two goes first where
+    nothing else decides does not hang on the order in which a scenario names them.
+
+    Args:
+        owner: Of every device, kind after kind, shape (d,).
+        kinds: Kind -> how many there are of it.
+    """
+    rank = {name: number for number, name in enumerate(sorted(kinds))}
+    return np.lexsort((np.repeat([rank[name] for name in kinds], list(kinds.values())), owner))
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Owner, side and shared limit of every row; `k = n + 2 x devices + steps`."""
@@ -89,6 +101,8 @@ class Rows:
             used += count
         last = np.zeros(0, np.int64) if steps is None else steps
         owner = np.concatenate([*owners, last])
+        of_devices = {name: 2 * len(device) for name, device in devices.items()}
+        kinds = {"": prosumers, **of_devices, "~": len(last)}  # by name: firm rows first, steps last
         return cls(
             prosumers,
             owner,
@@ -98,7 +112,7 @@ class Rows:
             down,
             slice(position, position + len(last)),
             used + len(last),
-            np.argsort(owner, kind="stable"),
+            by_owner_and_kind(owner, kinds),
             np.searchsorted(np.sort(owner), np.arange(prosumers + 1)),
         )
 

@@ -1,4 +1,5 @@
-"""Devices of somebody else's in a community, and planners that look no further than a part of a period."""
+"""What a community is put together from: devices of somebody else's, kinds in any order, planners that look
+no further than a part of a period."""
 
 from __future__ import annotations
 
@@ -55,3 +56,28 @@ def test_planners_see_the_period_itself_at_least(five: Build, policy: str) -> No
     community = simulation.communities[0]
     assert community.outlooks.periods == 1
     assert np.isfinite(community.turn.gate.action).all()
+
+
+def test_the_order_of_kinds_decides_nothing(village: Build) -> None:
+    """A tank and a building that are worth the same to the rule: which of them goes first is not settled by
+    which group comes first."""
+    plain = {key: village().model_dump(mode="json")["groups"][0][key] for key in ("place", "load")}
+    pump = {"max_heat_kw": 6.0, "minimum_load": 0.2}
+    walls = plain | {"name": "walls", "count": 1, "devices": {"building": {}, "heat_pump": pump}}
+    both = {"heat_store": {"volume_l": 300}, "heat_pump": pump, "building": {}, "electric_heater": {}}
+    homes = plain | {"name": "homes", "count": 2, "devices": both}
+    found: list[dict[tuple[str, str], list[float]]] = []
+    for groups in ([walls, homes], [homes, walls]):
+        simulation = Simulation(village(groups=groups, loop=False, policies={"default": "utility-only"}))
+        community = simulation.communities[0]
+        done: dict[tuple[str, str], list[float]] = {}
+        for _ in range(12):
+            simulation.step()
+            for kind, energy in community.turn.dispatch.device_kwh.items():
+                for owner, kwh in zip(community.fleet.kinds[kind].prosumer, energy, strict=True):
+                    done.setdefault((kind, community.members.names[owner]), []).append(kwh)
+        found.append(done)
+    assert list(found[0]) != list(found[1])
+    assert found[0].keys() == found[1].keys()
+    for name, kwh in found[0].items():
+        np.testing.assert_allclose(kwh, found[1][name], rtol=0, atol=1e-9, err_msg=str(name))
