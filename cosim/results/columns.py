@@ -59,11 +59,11 @@ def trade_columns(trades: Trades, owner: IntArray) -> dict[str, Any]:
 
 def joined_trades(markets: Mapping[Carrier, dict[str, Any]]) -> dict[str, Any]:
     """Columns of `trades` in several markets, one after the other, with the carrier of each trade."""
-    carriers = [np.full(len(rows["round"]), carrier, dtype=object) for carrier, rows in markets.items()]
     names = next(iter(markets.values()))
+    counts = [len(rows["round"]) for rows in markets.values()]
     return {
         **{name: np.concatenate([rows[name] for rows in markets.values()]) for name in names},
-        "carrier": np.concatenate(carriers),
+        "carrier": np.array([*markets], dtype=object).repeat(counts),
     }
 
 

@@ -13,18 +13,11 @@ from cosim.community.feeder import Snapshot
 from cosim.community.trading import Traded
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.carriers import Carrier
-from cosim.devices.base import Role
 from cosim.results.carriers import Extent
 from cosim.results.columns import Kind, joined_trades, market_columns, trade_columns, violation_columns
-from cosim.simulation.beside import (
-    beside,
-    beside_by_prosumer,
-    by_role,
-    extent_of,
-    gains,
-    unpaired,
-    unserved_of,
-)
+from cosim.simulation.beside import beside, beside_by_prosumer, extent_of, gains, unserved_of
+from cosim.simulation.drawn import Drawn, Ledger
+from cosim.simulation.residuals import unbalanced, unpaired
 
 __all__ = ["Columns", "extent_of", "flow_tables", "kinds_of", "prosumers", "steps", "trades"]
 
@@ -42,76 +35,99 @@ def kinds_of(communities: Sequence[Community]) -> tuple[Kind, ...]:
     return tuple(found.values())
 
 
-def steps(community: Community, extent: Extent | None = None) -> Columns:
+def steps(community: Community, extent: Extent | None = None, drawn: Drawn | None = None) -> Columns:
     """Totals of the period.
 
     Args:
         community: Of which community.
         extent: Which further columns are recorded; None: those that the community has by itself.
+        drawn: What its devices drew; None: it is added up here.
     """
     extent = extent_of([community]) if extent is None else extent
+    drawn = Ledger(community.fleet).of(community) if drawn is None else drawn
     turn = community.turn
     electricity, clearing = turn.dispatch.electricity, turn.gate.electricity.clearing
     prices = turn.known.prices
     hours = community.feeder.rates.flows.hours
-    generation = -_total(community, "generation")
-    return {
-        "load_kwh": _total(community, "load"),
-        "generation_kwh": generation,
-        "curtailed_kwh": _possible_kwh(community) - generation,
-        "storage_kwh": _total(community, "storage"),
-        "net_kwh": float(electricity.net_kwh.sum()),
-        "import_kwh": float(electricity.import_kwh.sum()),
-        "export_kwh": float(electricity.export_kwh.sum()),
-        "internal_kwh": 0.5 * float(clearing.internal_kwh.sum()),
-        **market_columns(clearing.public),
-        "retail_price": float(prices.retail_eur_per_kwh.mean()),
-        "feed_in_price": float(prices.feed_in_eur_per_kwh.mean()),
-        "cost_eur": float(turn.bill.total_eur.sum()),
-        "counterfactual_cost_eur": float(turn.shadow_bill.total_eur.sum()),
-        "counterfactual_import_kwh": float(turn.shadow.electricity.import_kwh.sum()),
-        "counterfactual_export_kwh": float(turn.shadow.electricity.export_kwh.sum()),
-        "stored_kwh": float(community.fleet.stored_kwh(community.state).sum()),
-        "unserved_kwh": unserved_of(community, "electricity"),
-        "counterfactual_stored_kwh": float(community.counterfactual.stored_kwh().sum()),
-        **gains(turn.gate.electricity),
-        **_residuals(turn),
-        **_grid(turn, hours),
-        **_grid_alone(turn, hours),
-        **beside(community, extent),
-    }
+    generation = -drawn.roles["electricity", "generation"]
+    found = _summed(
+        {
+            "load_kwh": drawn.roles["electricity", "load"],
+            "generation_kwh": generation,
+            "storage_kwh": drawn.roles["electricity", "storage"],
+            "net_kwh": electricity.net_kwh,
+            "import_kwh": electricity.import_kwh,
+            "export_kwh": electricity.export_kwh,
+            "internal_kwh": 0.5 * clearing.internal_kwh,
+            **market_columns(clearing.public),
+            "retail_price": prices.retail_eur_per_kwh,
+            "feed_in_price": prices.feed_in_eur_per_kwh,
+            "cost_eur": turn.bill.total_eur,
+            "counterfactual_cost_eur": turn.shadow_bill.total_eur,
+            "counterfactual_import_kwh": turn.shadow.electricity.import_kwh,
+            "counterfactual_export_kwh": turn.shadow.electricity.export_kwh,
+            "stored_kwh": drawn.stored["electricity"],
+            "unserved_kwh": unserved_of(community, "electricity"),
+            "counterfactual_stored_kwh": community.counterfactual.stored_kwh(),
+            **gains(turn.gate.electricity),
+            **_residuals(turn),
+            **_grid(turn, hours),
+            **_grid_alone(turn, hours),
+            **beside(community, extent, drawn),
+        }
+    )
+    for price in ("retail_price", "feed_in_price"):  # means, not sums
+        found[price] /= len(generation)
+    found["curtailed_kwh"] = _possible_kwh(community) - found["generation_kwh"]
+    return found
 
 
-def prosumers(community: Community, kinds: Iterable[Kind], extent: Extent | None = None) -> Columns:
+def _summed(columns: Columns) -> Columns:
+    """Columns with the sum of each array in its place: arrays of one length are summed in one go."""
+    found, by_length = dict(columns), dict[int, list[str]]()
+    for name, value in columns.items():
+        if isinstance(value, np.ndarray):
+            by_length.setdefault(len(value), []).append(name)
+    for names in by_length.values():
+        stacked = np.concatenate([columns[name] for name in names]).reshape(len(names), -1)
+        found.update(zip(names, np.add.reduce(stacked, axis=1).tolist(), strict=True))
+    return found
+
+
+def prosumers(
+    community: Community, kinds: Iterable[Kind], extent: Extent | None = None, drawn: Drawn | None = None
+) -> Columns:
     """What each prosumer used, traded and paid.
 
     Args:
         community: Whose prosumers.
         kinds: Device kinds that have columns of their own, also those that this community lacks.
         extent: As of `steps`.
+        drawn: As of `steps`.
     """
     extent = extent_of([community]) if extent is None else extent
+    drawn = Ledger(community.fleet).of(community) if drawn is None else drawn
     turn = community.turn
     electricity = turn.dispatch.electricity
     columns = {
-        "load_kwh": by_role(community, "load"),
-        "generation_kwh": -by_role(community, "generation"),
+        "load_kwh": drawn.roles["electricity", "load"],
+        "generation_kwh": -drawn.roles["electricity", "generation"],
         "net_kwh": electricity.net_kwh,
         "bought_kwh": electricity.bought_kwh,
         "sold_kwh": electricity.sold_kwh,
         "import_kwh": electricity.import_kwh,
         "export_kwh": electricity.export_kwh,
-        "stored_kwh": community.fleet.stored_kwh(community.state),
+        "stored_kwh": drawn.stored["electricity"],
         "trade_cost_eur": electricity.trade_cost_eur,
         "cost_eur": turn.bill.total_eur,
         "counterfactual_cost_eur": turn.shadow_bill.total_eur,
-        **beside_by_prosumer(community, extent),
+        **beside_by_prosumer(community, extent, drawn),
     }
     for kind in kinds:
-        columns[f"{kind.name}_kwh"] = community.by_prosumer(kind.name)
-        if kind.electric and kind.name in turn.dispatch.electricity_kwh:
-            drawn = turn.dispatch.electricity_kwh[kind.name]
-            columns[f"{kind.name}_electricity_kwh"] = community.fleet.total_by_prosumer({kind.name: drawn})
+        energy = drawn.main.get(kind.name)
+        columns[f"{kind.name}_kwh"] = np.zeros(community.fleet.prosumers) if energy is None else energy
+        if kind.electric and kind.name in drawn.electricity:
+            columns[f"{kind.name}_electricity_kwh"] = drawn.electricity[kind.name]
     return columns
 
 
@@ -146,10 +162,6 @@ def flow_tables(snapshot: Snapshot, episode: IntArray, lasted_h: FloatArray) -> 
         yield "violations", violation_columns(broken, episode, lasted_h)
 
 
-def _total(community: Community, role: Role) -> float:
-    return float(by_role(community, role).sum())
-
-
 def _possible_kwh(community: Community) -> float:
     """What the generators could have produced [kWh]; of CHPs what they did."""
     turn, kinds = community.turn, community.fleet.of("electricity")
@@ -165,16 +177,10 @@ def _possible_kwh(community: Community) -> float:
 
 def _residuals(turn: Turn) -> Columns:
     """What the audits leave, relative: energy of every prosumer, money of all trades."""
-    position = turn.dispatch.electricity
-    left = [_relative_sum(turn.bill.trade_eur)]
+    left = unbalanced(turn.bill.trade_eur)
     if turn.dispatch.heat is not None:
-        left.append(_relative_sum(turn.bill.heat_trade_eur))
-    return {"energy_residual": unpaired(position), "money_residual": max(left)}
-
-
-def _relative_sum(paid: FloatArray) -> float:
-    """What payments among prosumers do not add up to zero, relative."""
-    return abs(float(paid.sum())) / max(float(np.abs(paid).sum()), 1e-3)
+        left = max(left, unbalanced(turn.bill.heat_trade_eur))
+    return {"energy_residual": unpaired(turn.dispatch.electricity), "money_residual": left}
 
 
 def _grid(turn: Turn, hours: float) -> Columns:

@@ -28,6 +28,7 @@ from cosim.scenario.resolved import resolved_text
 from cosim.scenario.schema import Scenario
 from cosim.settlement.money import Money, MoneyTable, combined
 from cosim.simulation import columns
+from cosim.simulation.drawn import Ledger
 from cosim.simulation.model import Simulation
 
 
@@ -141,6 +142,7 @@ class Recording:
         communities = simulation.communities
         flows = communities[0].feeder.rates.flows
         self._members = [_members(community) for community in communities]
+        self._ledgers = [Ledger(community.fleet) for community in communities]
         self._kinds = columns.kinds_of(communities)
         self._extent = columns.extent_of(communities)
         extra = further(self._extent)
@@ -169,10 +171,11 @@ class Recording:
         turn = community.turn
         index = turn.period.index
         extent = self._extent
-        totals = columns.steps(community, extent)
+        drawn = self._ledgers[number].of(community)
+        totals = columns.steps(community, extent, drawn)
         for table, rows in (
             ("steps", totals),
-            ("prosumers", columns.prosumers(community, self._kinds, extent)),
+            ("prosumers", columns.prosumers(community, self._kinds, extent, drawn)),
             ("trades", columns.trades(community, extent)),
         ):
             self._add(table, index, rows, number)
