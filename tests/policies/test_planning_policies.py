@@ -153,6 +153,16 @@ def test_heat_comes_from_the_cheapest_source(make) -> None:
     assert action["expected_price"] == pytest.approx([1.0])  # it buys: retail
 
 
+@pytest.mark.parametrize("market", [0.05, 0.50, None])
+def test_sources_that_are_set_count_on_nobody(make, market: float | None) -> None:
+    """A boiler at 0.20 EUR/kWh. Where heat costs 0.05 everybody would leave his off, and nobody would sell;
+    where it brings 0.50 everybody would run his in full, and nobody would buy."""
+    devices = {"heat_load": make.firm([0], [[1.0]], "heat"), "boiler": make.source([0], 1, 4.0, gas=1.0)}
+    look = make.outlook(devices, [0.3], [0.1], gas=0.2, heat_market=market)
+    action = action_of("price-taker", spec_of("boiler.setpoint"), look)
+    assert action["boiler.setpoint"] == pytest.approx([2.0 * 1.0 / 4.0 - 1.0])
+
+
 def test_a_tank_is_filled_when_heat_is_cheap(make) -> None:
     devices = {
         "load": make.firm([0], [[-1.0], [1.0]]),

@@ -11,7 +11,7 @@ from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec
-from cosim.policies.outlook import Outlook
+from cosim.policies.outlook import Outlook, action_name
 from cosim.policies.planning.actions import planned_action
 
 
@@ -51,12 +51,21 @@ class PriceTaker(Policy):
         from cosim.policies.planning.household import plan_households  # numba: not in order to be listed
 
         buy, sell = expected_prices(outlook, self.config.confidence)
-        heat = expected_heat_prices(outlook)
+        heat = (None, None) if told_to_run(self.spec, outlook) else expected_heat_prices(outlook)
         plan = plan_households(outlook, buy, sell, *heat)
         net = plan.electricity_kwh[0]
         price = np.where(net > 0.0, buy[0], np.where(net < 0.0, sell[0], 0.5 * (buy[0] + sell[0])))
         energy = {kind: planned[0] for kind, planned in plan.energy_kwh.items()}
         return planned_action(self.spec, inputs, outlook, energy, plan.value, price)
+
+
+def told_to_run(spec: Spec, outlook: Outlook) -> bool:
+    """Whether actions set the heat sources. Then nobody plans to trade heat: whoever leaves its sources off,
+    to buy what is cheaper, counts on somebody who runs one for it, and if all do, nobody does."""
+    return any(
+        owned.role == "conversion" and spec.acts(action_name(kind, 0, "setpoint"))
+        for kind, owned in outlook.devices.items()
+    )
 
 
 def expected_prices(outlook: Outlook, confidence: float = 1.0) -> tuple[FloatArray, FloatArray]:
