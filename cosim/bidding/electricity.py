@@ -183,13 +183,14 @@ class ElectricityBidder:
         n, owner = self.fleet.prosumers, self.rows.owner
         price, quantity, buying = bids.reservation_eur_per_kwh, bids.quantity_kwh, bids.side == BUY
         flexible = self.rows.limit != NO_LIMIT
-        from_utility = price >= (prices.retail_eur_per_kwh - INDIFFERENT_EUR_PER_KWH)[owner]
+        at = prices.at(owner)
+        from_utility = price >= at.retail_eur_per_kwh - INDIFFERENT_EUR_PER_KWH
         deficit = np.where(buying[:n], quantity[:n], 0.0)
         surplus = quantity[:n] - deficit
         wanted = sum_by(owner, np.where(flexible & buying & from_utility, quantity, 0.0), n)
         kept = np.minimum(surplus, wanted)
         gives = flexible & ~buying & ~from_utility
-        takes = flexible & buying & (price > prices.feed_in_eur_per_kwh[owner])
+        takes = flexible & buying & (price > at.feed_in_eur_per_kwh)
         share = np.ones(len(owner))
         share[:n] = _share_left(quantity[:n], kept)
         for rows, need in ((gives, deficit + wanted - kept), (takes, surplus)):

@@ -189,15 +189,35 @@ class Fleet:
 
 
 @njit(cache=True)
-def _orderly(low: FloatArray, base: FloatArray, high: FloatArray) -> bool:
-    """Whether every range is finite and in its order."""
+def _orderly(low: FloatArray, base: FloatArray, high: FloatArray, least: FloatArray) -> bool:
+    """Whether every range is finite and in its order, and every minimum within reach, in one direction; an
+    empty `least` is none."""
     for row in range(len(low)):
         width = high[row] - low[row]
         if not (low[row] <= base[row] + _ROUNDING and base[row] <= high[row] + _ROUNDING):
             return False
         if not np.isfinite(width):
             return False
+        if len(least) > 0:
+            reach = max(-low[row], high[row])
+            one_way = low[row] >= 0.0 or high[row] <= 0.0 or least[row] == 0.0
+            if not (one_way and 0.0 <= least[row] <= reach + _ROUNDING):
+                return False
     return True
+
+
+_NONE = np.zeros(0)
+
+
+def _is_right(device: Device, ranges: Ranges) -> bool:
+    """Whether ranges keep the contract; what is wrong where is looked for only if something is."""
+    low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
+    least = low if ranges.minimum_kwh is None else ranges.minimum_kwh
+    size = (len(device),)
+    for bound in (low, base, high, least):
+        if getattr(bound, "shape", None) != size:
+            return False
+    return bool(_orderly(low, base, high, _NONE if ranges.minimum_kwh is None else least))
 
 
 def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ranges]) -> Ranges:
@@ -209,22 +229,20 @@ def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ran
         period: The period.
         checked: What was found right last, by kind; changed.
     """
-    who = f"period {period.index}: device {device.kind!r}"
     try:
         ranges = device.possible(state, period)
         if ranges is checked.get(device.kind):
             return ranges
-        low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
-        shapes = {np.shape(low), np.shape(base), np.shape(high)}
-        if shapes == {(len(device),)} and _orderly(low, base, high):
-            _check_minimum(device, ranges, who)
-            checked[device.kind] = ranges  # what is wrong where is looked for only if something is
+        if _is_right(device, ranges):
+            checked[device.kind] = ranges
             return ranges
+        low, base, high = ranges.low_kwh, ranges.base_kwh, ranges.high_kwh
         right = (low <= base + _ROUNDING) & (base <= high + _ROUNDING) & np.isfinite(high - low)
     except CosimError:
         raise
     except Exception as error:
-        raise RunError(f"{who} raised {type(error).__name__}: {error}") from error
+        raise RunError(f"{_who(device, period)} raised {type(error).__name__}: {error}") from error
+    who = _who(device, period)
     if np.shape(right) != (len(device),):
         raise RunError(f"{who} gave ranges of shape {np.shape(right)} for {len(device)} devices")
     if not right.all():
@@ -233,7 +251,12 @@ def _ranges(device: Device, state: State, period: Period, checked: dict[str, Ran
             f"{who} of prosumer {device.prosumer[row]} gave the range {low[row]:g} <= {base[row]:g} <= "
             f"{high[row]:g} kWh (all three finite and in this order)"
         )
+    _check_minimum(device, ranges, who)
     return ranges
+
+
+def _who(device: Device, period: Period) -> str:
+    return f"period {period.index}: device {device.kind!r}"
 
 
 def _check_minimum(device: Device, ranges: Ranges, who: str) -> None:
