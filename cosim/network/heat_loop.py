@@ -10,7 +10,9 @@ class HeatLoopConfig(Config):
     """Pipes between prosumers."""
 
     groups: tuple[str, ...] | None = setting(
-        None, about="Groups whose prosumers are connected; left out: everybody with a device for heat."
+        None,
+        min_length=1,
+        about="Groups whose prosumers are connected; left out: everybody with a device for heat.",
     )
     loss_factor: float = setting(
         0.08,

@@ -278,3 +278,8 @@ WindProfileConfig = Annotated[PowerCurveWind | CsvWind, Field(discriminator="sou
 """Where production of wind turbines comes from."""
 HeatProfileConfig = Annotated[DemandlibHeat | CsvHeat, Field(discriminator="source")]
 """Where heat demand comes from."""
+
+
+def of_weather(config: Config | None) -> bool:
+    """Whether a profile is computed from the community's weather."""
+    return isinstance(config, PvlibPv | PowerCurveWind | DemandlibHeat)

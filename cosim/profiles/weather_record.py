@@ -30,7 +30,7 @@ from cosim.profiles.series import Series, to_days
 from cosim.profiles.sun import Location, SunShift
 from cosim.profiles.weather_config import CsvWeather, DemandlibWeather, WeatherConfig
 
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
 CET_S = HOUR_S
 """Central European Time is an hour ahead of UTC [s]."""
 COMPUTED_MINUTES = 30.0
@@ -50,6 +50,8 @@ PLAUSIBLE: Mapping[Quantity, tuple[float, float, str]] = {
     "dhi_w_per_m2": (0.0, 1500.0, "mean irradiance in W/m2, zero at night"),
     "wind_m_per_s": (0.0, 100.0, "is it in m/s?"),
 }
+DIMMEST_W_PER_M2 = 2.0
+"""A file that is never brighter is in another unit, such as kW/m2: a wet day in December reaches tens."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ def _broken(path: Path, reason: str) -> ProfileError:
 def _own(config: CsvWeather, clock: Clock, folder: Path) -> Record:
     path = existing(folder / config.file, (".csv", ".parquet"))
     zone = ZoneInfo(config.zone) if config.zone else clock.zone
-    stamp = key_of("weather", 1, *file_stamp(path), config.model_dump_json(), zone.key, clock.zone.key)
+    stamp = key_of("weather", 2, *file_stamp(path), config.model_dump_json(), zone.key, clock.zone.key)
     series = _read_own(config, zone, path, stamp)
     repeat = config.year == "repeat"
     if not repeat:
@@ -260,6 +262,8 @@ def _read_own(config: CsvWeather, zone: ZoneInfo, path: Path, stamp: str) -> Ser
         values, axis = regular_values(table, names, config, zone, problems)
         for index, (quantity, column) in enumerate(config.named.items()):
             _check(values[:, index], quantity, column, problems)
+            if quantity == "ghi_w_per_m2" and axis is not None and len(values) * axis.step_s >= DAY_S:
+                _check_unit(values[:, index], column, problems)
         problems.raise_if_any()
         assert axis is not None
         return {"values": values, "axis": np.array([axis.start_s, axis.step_s])}
@@ -284,3 +288,10 @@ def _check(values: FloatArray, quantity: Quantity, column: str, problems: Proble
         lambda row: f"{column}: {values[row]:g} is not between {low:g} and {high:g}",
         remedy,
     )
+
+
+def _check_unit(values: FloatArray, column: str, problems: Problems) -> None:
+    """A problem if irradiance of a day or more is too low to be in W/m2."""
+    most = float(values.max(initial=0.0, where=values > 0.0))
+    if 0.0 < most < DIMMEST_W_PER_M2:
+        problems.add(f"{column}: never above {most:g} W/m2", "is it in kW/m2? Multiply by 1000")

@@ -279,7 +279,7 @@ def layout(unit: str, *, legend: bool = False) -> dict[str, Any]:
         "plot_bgcolor": "white",
         "hovermode": "x unified",
         "showlegend": legend,
-        "legend": {"orientation": "h", "y": 1.12, "x": 0},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": axis(),
         "yaxis": {**axis(), "title": {"text": unit}},
     }

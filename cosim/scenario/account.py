@@ -208,7 +208,33 @@ def _warnings(facts: Facts) -> list[str]:
     short = _short_trips(facts.population)
     if short:
         found[f"{short} vehicles may drive more than they are charged to at departure: is that meant?"] = None
+    found |= dict.fromkeys(_unheated(facts))
+    if facts.scenario.market.gate_closure >= facts.clock.periods:
+        found["the gate closes more periods ahead than the run has: nothing is traded"] = None
     return list(found)
+
+
+def _unheated(facts: Facts) -> list[str]:
+    """Who needs heat but has no source of it, and who needs space heat twice."""
+    needs, sources, space, found = set[int](), set[int](), set[int](), []
+    for kind, ownerships in facts.population.devices.items():
+        device = registry.load(kind)
+        owners = {int(row) for item in ownerships for row in item.prosumer}
+        if device.carrier == "heat" and device.role == "conversion":
+            sources |= owners
+        elif device.carrier == "heat" and device.role == "load":
+            needs |= owners
+    for item in facts.population.devices.get("heat_demand", ()):
+        space |= set(item.prosumer[drawn(item, "heat_demand", "annual_heat_kwh")[item.member] > 0.0].tolist())
+    if alone := len(needs - sources):
+        text = f"{alone} prosumers need heat and have no source of their own: "
+        heated = facts.scenario.heat.loop is not None
+        found.append(text + ("what the loop does not bring is not served" if heated else "it is not served"))
+    buildings = facts.population.devices.get("building", ())
+    if twice := len(space & {int(row) for item in buildings for row in item.prosumer}):
+        text = f"{twice} prosumers have a building and space heat in heat_demand, which is heating twice"
+        found.append(f"{text}: `annual_heat_kwh: 0` leaves the hot water")
+    return found
 
 
 def _short_trips(population: Population) -> int:

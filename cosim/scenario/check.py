@@ -19,6 +19,7 @@ from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
 from cosim.network.slack import slack_series
+from cosim.profiles.config import of_weather
 from cosim.profiles.profiles import Profiles
 from cosim.profiles.weather import SiteWeather, load_weather
 from cosim.scenario.load import Loaded, Source, in_order, opened, validated
@@ -155,6 +156,8 @@ class _Rooms:
         for ownership in population.devices.get(kind, ()):
             if not len(ownership.prosumer):
                 continue
+            if weather is None and self.loaded.scenario.weather is not None and of_weather(ownership.profile):
+                continue  # the weather is there, and what is wrong with it is reported
             read = partial(read_series, ownership, kind, clock, self.loaded.scenario.base, weather)
             profiles = self._ask(self._profile_of(ownership, kind), read)
             if profiles is not None:

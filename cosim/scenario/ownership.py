@@ -50,6 +50,10 @@ PROFILES: dict[Follows, tuple[Any, type[Config], str]] = {
 def _with(kind: str, owned: bool) -> type[Config]:
     """The Config of a device kind with what the scenario adds to it."""
     device = registry.load(kind)
+    lacking = [name for name in ("kind", "summary", "Config", "role") if not hasattr(device, name)]
+    if lacking:
+        text = f"device {kind!r} does not say its {', '.join(lacking)}"
+        raise UnknownNameError(Problem(text, "docs/devices.md lists what a device says of itself"))
     config = device.Config
     fields: dict[str, Any] = {}
     if device.follows is not None:

@@ -29,6 +29,14 @@ class PolicyUse(Config):
         return {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
 
 
+def _stray(key: Any, item: Any, kind: Any, config: type[Config] | None) -> dict[str, Any]:
+    """The error for a key that a policy does not have: often it is one of its parameters."""
+    if config is not None and key in config.model_fields:
+        text = f"{key!r} is a parameter of the policy {kind} (write it below `parameters`)"
+        return error((key,), "value_error", text, item)
+    return error((key,), "extra_forbidden", "Extra inputs are not permitted", item)
+
+
 class _Checked:
     """Makes pydantic check `parameters` by the Config of `kind`."""
 
@@ -40,11 +48,6 @@ class _Checked:
             value = {"kind": value}
         if not isinstance(value, Mapping):
             raise_inside([error((), "dict_type", "Input should be a valid dictionary", value)])
-        errors += [
-            error((key,), "extra_forbidden", "Extra inputs are not permitted", value[key])
-            for key in value
-            if key not in PolicyUse.model_fields
-        ]
         kind = value.get("kind")
         config: type[Config] | None = None
         if kind is None:
@@ -58,6 +61,8 @@ class _Checked:
                 problem = unknown.problems[0]
                 text = f"{problem.message} ({problem.remedy})" if problem.remedy else problem.message
                 errors.append(error(("kind",), "unknown_name", text, kind))
+        strays = [key for key in value if key not in PolicyUse.model_fields]
+        errors += [_stray(key, value[key], kind, config) for key in strays]
         parameters = config and validated(config, value.get("parameters") or {}, errors, "parameters")
         raise_inside(errors)
         return PolicyUse(kind=cast(str, kind), parameters=cast(Config, parameters))

@@ -316,6 +316,17 @@ def test_mistakes_by_line(tmp_path: Path) -> None:
         load_weather(own(file="x.csv", temperature_c="T"), clock, tmp_path)
 
 
+def test_irradiance_in_kilowatts_is_refused(tmp_path: Path) -> None:
+    columns = columns_of(151, 2)
+    write(tmp_path, columns | {"G": columns["G"] / 1000})
+    clock = Clock(datetime(2025, 6, 1, tzinfo=CET), 60, 24)
+    named = {"temperature_c": "T", "ghi_w_per_m2": "G"}
+    with pytest.raises(ProfileError, match=r"G: never above 0\.\d+ W/m2 \(is it in kW/m2"):
+        load_weather(own(**named), clock, tmp_path)
+    write(tmp_path, columns | {"G": np.zeros(48)})
+    assert not load_weather(own(**named), clock, tmp_path).values("ghi_w_per_m2", 0, 24).any()
+
+
 def test_a_file_that_does_not_cover_the_run(tmp_path: Path) -> None:
     write(tmp_path, columns_of(151, 2))
     late = Clock(datetime(2025, 6, 2, tzinfo=CET), 60, 48)

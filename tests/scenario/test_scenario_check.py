@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cosim.devices.base import Device
 from cosim.errors import Problem, ScenarioError
 from cosim.scenario.account import account_of
 from cosim.scenario.check import check
@@ -125,6 +126,63 @@ def test_the_account_of_a_good_scenario(write: Write, good: str) -> None:
 def test_implausible_energy_is_a_warning(write: Write, good: str) -> None:
     facts = check(write(good), [("groups[0].load", {"annual_energy_kwh": 90_000})])
     assert any("20 of 20 loads are outside" in warning for warning in account_of(facts).warnings)
+
+
+HEAT = "weather: {source: demandlib, region: 4}\nheat: {loop: {loss_factor: 0.1}}\npolicies:"
+
+
+@pytest.mark.parametrize(
+    ("devices", "more", "warning"),
+    [
+        ("heat_demand: {}\n      electric_heater: {}", HEAT, ""),
+        ("building: {}\n      heat_demand: {annual_heat_kwh: 0}\n      electric_heater: {}", HEAT, ""),
+        (
+            "building: {}\n      heat_demand: {}\n      electric_heater: {}",
+            HEAT,
+            "20 prosumers have a building",
+        ),
+        ("heat_demand: {}", HEAT, "20 prosumers need heat and have no source of their own: what the loop"),
+        ("heat_demand: {}\n      electric_heater: {share: 0.25}", HEAT, "15 prosumers need heat"),
+        ("battery: {capacity_kwh: 8}", "market: {gate_closure: 24}\npolicies:", "nothing is traded"),
+    ],
+)
+def test_what_is_odd_about_heat_and_gates_is_a_warning(
+    write: Write, good: str, devices: str, more: str, warning: str
+) -> None:
+    text = good.replace("battery: {share: 0.5, of: pv, capacity_kwh: 8}", devices).replace("policies:", more)
+    found = account_of(check(write(text))).warnings
+    assert len(found) == bool(warning)
+    assert warning in "".join(found)
+
+
+def test_a_broken_weather_is_reported_once(write: Write, good: str) -> None:
+    weather = "weather: {source: csv, file: none.csv, latitude_deg: 52, longitude_deg: 13, temperature_c: T}"
+    text = good.replace("peak_kw: {", "profile: {source: pvlib}, peak_kw: {") + weather
+    (problem,) = mistakes(write(text))
+    assert problem.line == line_of(text, "none.csv")
+
+
+def test_a_loop_of_no_group_is_refused(write: Write, good: str) -> None:
+    (problem,) = mistakes(write(good + "heat: {loop: {groups: []}}"))
+    assert "at least 1 needed" in problem.message
+
+
+def test_a_parameter_of_a_policy_at_the_wrong_level(write: Write, good: str) -> None:
+    (problem,) = mistakes(
+        write(good.replace("default: zero-intelligence", "default: {kind: price-taker, horizon_hours: 12}"))
+    )
+    assert "parameter of the policy price-taker (write it below `parameters`)" in str(problem)
+
+
+class Mute(Device):
+    """A device that says nothing of itself."""
+
+
+def test_a_device_that_says_too_little_of_itself(write: Write, good: str) -> None:
+    (problem,) = mistakes(
+        write(good.replace("battery: {", f"{__name__}:Mute: {{").replace(" capacity_kwh: 8", ""))
+    )
+    assert "does not say its kind, summary, Config, role" in str(problem)
 
 
 def test_a_run_is_a_whole_number_of_power_flows(tmp_path: Path) -> None:

@@ -199,6 +199,8 @@ class Wind(Device):
     """A device kind of somebody else."""
 
     kind = "wind"
+    summary = "a wind turbine"
+    role = "generation"
     Config = WindConfig
 
 
