@@ -96,6 +96,7 @@ class BlockBuffer:
     def add(self, slot: int, community: int, columns: Columns) -> None:
         """See `Buffer`; values are copied."""
         span = self._spans[community]
+        alone = span.start if span.stop == span.start + 1 else span  # a number is put in its place faster
         if self._every > 1:
             self._merge(slot, community, columns)
             used = sum(name in columns for name, _, _ in self._plan)
@@ -107,7 +108,7 @@ class BlockBuffer:
                     _require(optional, name)
                     values[slot, span] = np.nan
                 else:
-                    values[slot, span] = value
+                    values[slot, span if isinstance(value, np.ndarray) else alone] = value
                     used += 1
         if used != len(columns):
             raise ValueError(f"unknown columns {sorted(columns.keys() - self._values.keys())}")

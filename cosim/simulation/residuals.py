@@ -3,6 +3,7 @@ is an error is decided in the settlement room."""
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from cosim.core.arrays import FloatArray
@@ -42,7 +43,10 @@ def _unpaired(
     most, scale = 0.0, 1e-3
     for row in range(len(net)):
         paired = bought[row] - (sold[row] + lost[row]) + imported[row] - exported[row] + imbalance[row]
-        most = max(most, abs(net[row] - paired))
+        off = abs(net[row] - paired)
+        if np.isnan(off):
+            return off
+        most = max(most, off)
         scale = max(scale, abs(net[row]))
     return most / scale
 
