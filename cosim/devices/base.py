@@ -29,6 +29,7 @@ from cosim.core.envelope import Envelope
 from cosim.core.records import Field, Series
 from cosim.core.streams import Streams
 from cosim.core.weather import Weather
+from cosim.devices.switching import switch
 
 State = Mapping[str, FloatArray]
 """Columns of what changes from period to period, each of shape (devices,)."""
@@ -127,17 +128,9 @@ class Ranges:
         and the far end where on, nothing where off; devices without a minimum stay as they are."""
         if self.minimum_kwh is None:
             return self
-        free = (self.minimum_kwh <= 0.0) | (self.base_kwh != 0.0)
-        gives = self.low_kwh < 0.0
-        least = np.where(gives, -self.minimum_kwh, self.minimum_kwh)
-        low = np.where(on, np.where(gives, self.low_kwh, least), 0.0)
-        high = np.where(on, np.where(gives, least, self.high_kwh), 0.0)
-        base = np.where(on, least, 0.0)
-        return Ranges(
-            np.where(free, self.low_kwh, low),
-            np.where(free, self.base_kwh, base),
-            np.where(free, self.high_kwh, high),
-        )
+        low, base, high = (np.empty_like(self.base_kwh) for _ in range(3))
+        switch(self.low_kwh, self.base_kwh, self.high_kwh, self.minimum_kwh, on, low, base, high)
+        return Ranges(low, base, high)
 
 
 class Device(ABC):
