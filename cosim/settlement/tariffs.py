@@ -194,7 +194,7 @@ class TariffBook:
         )
 
     def notes(self) -> list[str]:
-        """What a user should know before a run: tariffs whose buyers can never trade."""
+        """What a user should know before a run: tariffs whose buyers can never trade, odd prices of gas."""
         used = np.unique(self.tariff_of_prosumer)
         if not len(used):
             return []
@@ -205,7 +205,19 @@ class TariffBook:
             "and feed-in in every period, so that no trade is worth its while"
             for number in used.tolist()
             if (ceiling[:, number] < floor).all()
-        ]
+        ] + [note for number in used.tolist() for note in self._odd_gas(number)]
+
+    def _odd_gas(self, number: int) -> list[str]:
+        """Why a tariff's price of gas looks as if in another unit, or of the wrong sign."""
+        gas, retail = self._gas[:, number], self.rates.retail[:, number]
+        least = float(gas.min())
+        if least < 0.0:
+            why = "less than nothing"
+        elif least > float(retail.max()):
+            why = "more than electricity from the utility"
+        else:  # which is also where there is no price
+            return []
+        return [f"tariff {self.names[number]!r}: a kWh of gas costs {least:g} EUR, {why}: is that meant?"]
 
     def _price_table(self) -> FloatArray:
         """Retail, feed-in, bid ceiling, trade factor and adder by state, shape (states, 5, tariffs)."""

@@ -322,3 +322,13 @@ def test_note_when_charges_leave_no_room_for_trade() -> None:
     dear = {"retail": {"energy": 0.05, "network": 0.20}, "feed_in": 0.06}
     (note,) = book({**dear, "allow_arbitrage": True}).notes()
     assert "no trade is worth its while" in note
+
+
+@pytest.mark.parametrize(
+    ("gas", "why"),
+    [(0.1, ""), (0.18, ""), (10.0, "10 EUR, more than electricity"), (-0.1, "-0.1 EUR, less than nothing")],
+)
+def test_an_odd_price_of_gas_is_a_note(gas: float, why: str) -> None:
+    notes = book(PAPER | {"gas": gas}).notes()
+    assert len(notes) == bool(why)
+    assert why in "".join(notes)
