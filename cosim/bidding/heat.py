@@ -228,6 +228,9 @@ class HeatBidder:
             told_kwh: What they are told.
             given_away_kwh: Net heat that goes to others, shape (n,).
         """
+        if self.mode == "setpoint":
+            span = self._called(plan, able, span, told_kwh, given_away_kwh)
+            told_kwh = clipped(told_kwh, span.low_kwh, span.high_kwh)
         done, missing = self._balanced(span, told_kwh, plan.draw, plan.give, given_away_kwh, firm_only=True)
         if not (missing > DUST_KWH).any():
             return done, missing
@@ -239,6 +242,22 @@ class HeatBidder:
         span = either(self._makes_heat, able.switched(on | ~off), span)
         told = clipped(told_kwh, span.low_kwh, span.high_kwh)
         return self._balanced(span, told, plan.draw, plan.give, given_away_kwh, firm_only=True)
+
+    def _called(
+        self, plan: HeatBids, able: Ranges, span: Ranges, told_kwh: FloatArray, given_away_kwh: FloatArray
+    ) -> Ranges:
+        """Sources that come on for what is lacking, cheapest first: a pump that is off before a heater that
+        needs no minimum. Arguments: see `served`."""
+        off = self._makes_heat & (span.low_kwh == 0.0) & (span.high_kwh == 0.0)
+        lacking = given_away_kwh + sum_by(self._owner, told_kwh, self.fleet.prosumers)
+        if not (off.any() and (lacking > DUST_KWH).any()):
+            return span
+        none = np.zeros(len(off))
+        least = none if able.minimum_kwh is None else np.where(off, able.minimum_kwh, 0.0)
+        more = Ranges(np.where(off, able.low_kwh, span.low_kwh - told_kwh), none, none, least)
+        rest = HeatDevices.of(only(more, self._makes_heat), self._makes_heat, plan.draw, plan.give)
+        on = switched_on(rest, self._order, self._start, np.maximum(lacking, 0.0))
+        return either(self._makes_heat, able.switched(on | ~off), span)
 
     def _by_kind(self, flat: FloatArray) -> dict[str, FloatArray]:
         """Values of all devices, by kind."""

@@ -280,6 +280,20 @@ def test_setpoints_by_hand(kit: Any, heat: float, told: float, chp: float, missi
     assert found.import_kwh - found.export_kwh == pytest.approx([missing], abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("heat", "chp", "rod"), [(4.0, -4.0, 0.0), (2.0, 0.0, -2.0), (8.0, -6.0, -2.0), (0.0, 0.0, 0.0)]
+)
+def test_the_cheapest_comes_on_first_although_it_has_a_minimum(
+    kit: Any, heat: float, chp: float, rod: float
+) -> None:
+    """Both told to be off. Heat of the CHP (3 kWh at least) costs less than that of the rod, which needs no
+    minimum, so that nobody would be cold without the CHP."""
+    devices = {"chp": [(0, {**CHP, "minimum_load": 0.5})], "electric_heater": [(0, {**ROD, "max_kw": 10})]}
+    street = Street(kit, (1.0,), (heat,), devices, "setpoint")
+    done = street.traded(chp_setpoint=-1.0, electric_heater_setpoint=-1.0).dispatch.device_kwh
+    assert done["chp"] == pytest.approx([chp]) and done["electric_heater"] == pytest.approx([rod])
+
+
 def test_what_is_told_stays_if_a_neighbour_helps(kit: Any) -> None:
     """Told to be off, it asks for 2 kWh at what its own heat would cost; a cheaper CHP sells them."""
     cheap = {**CHP, "thermal_efficiency": 0.68, "electrical_efficiency": 0.32}
