@@ -43,12 +43,6 @@ class _Row:
     terminal: str
     part: np.ufunc | None = None
 
-    def energy(self, dispatch: Dispatch) -> FloatArray:
-        """By device, shape (devices of the kind,)."""
-        by_kind = dispatch.device_kwh if self.terminal == _MAIN else dispatch.electricity_kwh
-        energy = by_kind[self.kind]
-        return energy if self.part is None else self.part(energy, 0.0)
-
 
 @dataclass(slots=True)
 class _Layout:
@@ -57,6 +51,8 @@ class _Layout:
     rows: list[_Row] = field(default_factory=list)
     roles: dict[tuple[Carrier, Role], slice] = field(default_factory=dict)
     """Rows that make up a role."""
+    whole: dict[str, dict[str, int]] = field(default_factory=lambda: {_MAIN: {}, _ELECTRICITY: {}})
+    """Terminal -> kind -> row of all that it draws there."""
     index: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Sum that the energy of every device goes to: row x prosumers + prosumer."""
 
@@ -76,19 +72,19 @@ class Ledger:
         """The sums of the period that was delivered last."""
         fleet, dispatch = self._fleet, community.turn.dispatch
         layout = self._layout(dispatch)
-        energies = [row.energy(dispatch) for row in layout.rows]
+        terminals = {_MAIN: dispatch.device_kwh, _ELECTRICITY: dispatch.electricity_kwh}
+        energies = []
+        for row in layout.rows:
+            energy = terminals[row.terminal][row.kind]
+            energies.append(energy if row.part is None else row.part(energy, 0.0))
         count, n = len(energies), fleet.prosumers
         sums = sum_by(layout.index, np.concatenate(energies or [np.zeros(0)]), count * n).reshape(count, n)
-        found = Drawn(
+        return Drawn(
             {key: np.add.reduce(sums[rows], axis=0) for key, rows in layout.roles.items()},
-            {},
-            {},
+            {kind: sums[row] for kind, row in layout.whole[_MAIN].items()},
+            {kind: sums[row] for kind, row in layout.whole[_ELECTRICITY].items()},
             {carrier: fleet.stored_kwh(community.state, carrier) for carrier in TRADED},
         )
-        for row, total in zip(layout.rows, sums, strict=True):
-            if row.part is None:
-                (found.main if row.terminal == _MAIN else found.electricity)[row.kind] = total
-        return found
 
     def _layout(self, dispatch: Dispatch) -> _Layout:
         kinds = (*dispatch.device_kwh, "", *dispatch.electricity_kwh)
@@ -109,6 +105,9 @@ class Ledger:
             ((kind, self._terminal(kind, "electricity")) for kind in dispatch.electricity_kwh),
         )
         layout.rows += [_Row(*key) for key in dict.fromkeys(whole) if key not in there]
+        for at, row in enumerate(layout.rows):
+            if row.part is None:
+                layout.whole[row.terminal][row.kind] = at
         owners = [
             devices[row.kind].prosumer + at * self._fleet.prosumers for at, row in enumerate(layout.rows)
         ]

@@ -45,7 +45,7 @@ def _unpaired(
         paired = bought[row] - (sold[row] + lost[row]) + imported[row] - exported[row] + imbalance[row]
         off = abs(net[row] - paired)
         if np.isnan(off):
-            return off
+            return np.nan
         most = max(most, off)
         scale = max(scale, abs(net[row]))
     return most / scale

@@ -78,9 +78,8 @@ def tampered(draw: st.DrawFn) -> tuple[Orders, Clearing, Any]:
             clearing = replace(clearing, public=replace(clearing.public, **{name: value}))
         elif what == "shape":
             name = draw(st.sampled_from(ROWS))
-            clearing = replace(
-                clearing, **{name: np.zeros(abs(len(orders) + draw(st.sampled_from([-1, 1]))))}
-            )
+            wrong: Any = np.zeros(abs(len(orders) + draw(st.sampled_from([-1, 1]))))
+            clearing = replace(clearing, **{name: wrong})
         elif what == "shared" and len(orders.shared):
             orders = replace(orders, shared=orders.shared * draw(st.sampled_from([0.5, 1.0, 1.0 + 1e-11])))
         elif what == "capacity":
