@@ -59,10 +59,12 @@ def switched_on(
 ) -> BoolArray:
     """Which devices are on, shape (d,).
 
-    Cheapest first, a source is on if what it would have to give at least is wanted: needed, or worth more
-    than its cost to a store. It is also on, whatever comes of the rest, if without it the need would not be
-    met. Devices without a minimum, and those that cannot stop, are on; what the latter have to give is taken
-    off the need before anything else.
+    Cheapest first, a source is on if that costs less than to leave it off: with it, its heat at the
+    minimum, less what stores make of what is too much, and the rest of the need from whatever is
+    cheapest; without it, the need from stores and the sources that come later. What the latter could put
+    into stores is not weighed. So it is on, whatever comes of the rest, if these do not do. Devices
+    without a minimum, and those that cannot stop, are on; what the latter have to give is taken off the
+    need before anything else.
 
     Args:
         devices: What they can do.
@@ -99,13 +101,51 @@ def _cheapest(rows, source, give, done):  # type: ignore[no-untyped-def]  # inli
 
 
 @njit(cache=True)
-def _others(rows, source, low, base, minimum, done, missing):  # type: ignore[no-untyped-def]  # inlined
-    """What the sources that come later could give, were they on, beyond what they have to."""
-    total = 0.0
-    for row in rows:
-        if source[row] and not done[row] and (base[row] != 0.0 or minimum[row] <= missing):
-            total += base[row] - low[row]
-    return total
+def _cost(  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917  # inlined by numba, takes arrays
+    rows, source, low, base, minimum, give, done, need, own, extra
+):
+    """What it costs to meet a need from stores, the sources that come later, and `extra` of the source `own`
+    [EUR]; infinite if they do not do. A source that is off and has a minimum above the need is no help."""
+    cost, left = 0.0, need
+    last_price, last = -np.inf, -1
+    while left > DUST_KWH:
+        best, most = -1, 0.0
+        for row in rows:
+            can = extra if row == own else base[row] - low[row]
+            if row != own and source[row] and (done[row] or (base[row] == 0.0 and minimum[row] > need)):
+                continue
+            if can <= 0.0 or (give[row], row) <= (last_price, last):
+                continue
+            if best < 0 or (give[row], row) < (give[best], best):
+                best, most = row, can
+        if best < 0:
+            return np.inf
+        moved = min(left, most)
+        cost += moved * give[best]
+        left -= moved
+        last_price, last = give[best], best
+    return cost
+
+
+@njit(cache=True)
+def _worth_stored(rows, source, base, high, draw, excess):  # type: ignore[no-untyped-def]  # inlined
+    """What stores and buildings make of heat that nobody needs [EUR]; nothing where they have no room."""
+    worth, left = 0.0, excess
+    last_price, last = np.inf, -1
+    while left > DUST_KWH:
+        best = -1
+        for row in rows:
+            if source[row] or high[row] - base[row] <= 0.0 or (-draw[row], row) <= (-last_price, last):
+                continue
+            if best < 0 or (-draw[row], row) < (-draw[best], best):
+                best = row
+        if best < 0:
+            break
+        moved = min(left, high[best] - base[best])
+        worth += moved * max(draw[best], 0.0)
+        left -= moved
+        last_price, last = draw[best], best
+    return worth
 
 
 @njit(cache=True)
@@ -126,12 +166,10 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     done = np.zeros(len(source), np.bool_)
     for owner in range(len(start) - 1):
         rows = order[start[owner] : start[owner + 1]]
-        need, spare = needed[owner], 0.0
+        need = needed[owner]
         for row in rows:
             need += base[row]
-            if not source[row]:
-                spare += base[row] - low[row]
-        taken = 0.0
+        taken = 0.0  # by the need, and beyond it by stores
         while True:
             k = _cheapest(rows, source, give, done)
             if k < 0:
@@ -141,13 +179,17 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             for row in rows:
                 if not source[row] and draw[row] > give[k]:
                     worth += high[row] - base[row]
-            missing = need - taken
-            if minimum[k] <= 0.0 or base[k] != 0.0 or worth >= minimum[k]:
+            if minimum[k] <= 0.0 or base[k] != 0.0:
                 taken += min(base[k] - low[k], max(worth, 0.0))
                 continue
-            on[k] = False
-            if missing > DUST_KWH:
-                others = spare + _others(rows, source, low, base, minimum, done, missing)
-                if others < missing - DUST_KWH:
-                    on[k] = True
-                    taken += minimum[k]
+            missing, full = max(need - taken, 0.0), max(taken - need, 0.0)
+            beyond = full + max(minimum[k] - missing, 0.0)
+            stored = _worth_stored(rows, source, base, high, draw, beyond)
+            stored -= _worth_stored(rows, source, base, high, draw, full)
+            rest, extra = max(missing - minimum[k], 0.0), -low[k] - minimum[k]
+            with_it = minimum[k] * give[k] - stored
+            with_it += _cost(rows, source, low, base, minimum, give, done, rest, k, extra)
+            without = _cost(rows, source, low, base, minimum, give, done, missing, k, 0.0)
+            on[k] = with_it < without or (without == np.inf and missing > DUST_KWH)
+            if on[k]:
+                taken += max(minimum[k], min(-low[k], worth))

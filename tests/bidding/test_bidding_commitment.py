@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from cosim.bidding.commitment import HeatDevices, switched_on
 
@@ -86,17 +87,20 @@ BOILER = source(15.0, 0.12)
         ([need(3.0), PUMP, BOILER], [True, True]),
         ([need(2.0), store(0.0, 4.0, 0.2), PUMP, BOILER], [True, True]),  # 2 + 4 are worth 3
         ([need(2.0), store(0.0, 4.0, 0.05), PUMP, BOILER], [False, True]),  # not worth its cost
-        ([need(2.0), store(0.0, 0.9, 0.2), PUMP, BOILER], [False, True]),  # 2 + 0.9 do not reach 3
+        ([need(2.0), store(0.0, 0.9, 0.2), PUMP, BOILER], [True, True]),  # 0.30 - 0.18 against 0.24
+        ([need(2.0), store(0.0, 0.2, 0.2), PUMP, BOILER], [False, True]),  # 0.30 - 0.04 against 0.24
+        ([need(4.0), store(4.0, 0.0, 0.05), PUMP, BOILER], [False, True]),  # the store is cheaper
         ([need(2.0), store(2.0, 0.0, 0.05), PUMP], [False]),  # the store has enough
         ([need(2.0), store(1.9, 0.0, 0.05), PUMP], [True]),
         ([need(2.0), PUMP, source(1.0, 0.2)], [True, True]),  # the boiler cannot do it alone
-        ([need(2.0), PUMP, source(2.0, 0.2)], [False, True]),
+        ([need(2.0), PUMP, source(2.0, 0.2)], [True, True]),  # 0.30, a third of it in vain, against 0.40
+        ([need(2.0), PUMP, source(2.0, 0.14)], [False, True]),
         ([need(0.0), source(2.5, 0.2, least=1.0, must=1.5)], [True]),  # too fast to stop
         ([need(3.0), source(4.0, 0.08, least=2.0), PUMP], [True, False]),  # cheapest first
         ([need(5.0), source(4.0, 0.08, least=2.0), PUMP], [True, True]),  # 1 kWh is missing
         ([need(5.0), source(4.0, 0.08, least=2.0), PUMP, BOILER], [True, False, True]),
         ([need(12.0), source(4.0, 0.08, least=2.0), PUMP], [True, True]),
-        ([need(2.0), PUMP, source(2.0, 0.2, least=2.0)], [False, True]),  # a smaller one can
+        ([need(2.0), PUMP, source(2.0, 0.14, least=2.0)], [False, True]),  # a smaller one can
         ([need(2.0), PUMP, source(9.0, 0.2, least=2.5)], [True, False]),  # that is too large as well
     ],
 )
@@ -152,17 +156,45 @@ def test_nobody_is_cold_while_a_source_is_off(everybody: list[list[Row]]) -> Non
             assert runs or (row.minimum > 0.0 and row.base == 0.0), "what has no minimum is never off"
 
 
-@settings(max_examples=300)
-@given(rows=households())
-def test_a_source_that_is_on_is_wanted_or_needed(rows: list[Row]) -> None:
-    """What a source has to give at least is taken by the need or by stores that pay for it; or the others
-    together cannot meet the need."""
-    sources = [row for row in rows if row.source]
+def cost_eur(rows: list[Row], running: list[bool]) -> float:
+    """Least cost of the household's heat with these sources on: an independent linear programme. Freezing
+    costs a thousand, heat that is too much nothing."""
+    costs, bounds, balance = [1000.0, 0.0], [(0.0, None), (0.0, None)], [1.0, -1.0]
+    runs = iter(running)
+    for row in rows:
+        if row.source:
+            is_on = next(runs)
+            low = max(row.minimum, -row.base) if is_on and row.base == 0.0 else -row.base
+            costs.append(row.price)
+            bounds.append((low, -row.low if is_on else 0.0))
+            balance.append(1.0)
+        else:
+            costs += [row.price, -max(row.price, 0.0)]
+            bounds += [(0.0, row.base - row.low), (0.0, row.high - row.base)]
+            balance += [1.0, -1.0]
     wanted = sum(row.base for row in rows if not row.source)
-    stored = sum(row.base - row.low for row in rows if not row.source)
-    for own, runs in zip(sources, on(rows)[0], strict=True):
-        if runs and own.minimum > 0.0 and own.base == 0.0:
-            room = sum(row.high - row.base for row in rows if not row.source and row.price > own.price)
-            others = sum(-row.low for row in sources if row is not own)
-            smaller = sum(-row.low for row in sources if row is not own and row.minimum <= wanted)
-            assert own.minimum <= wanted + room + 1e-9 or min(others, smaller) + stored < wanted
+    return float(linprog(costs, A_eq=[balance], b_eq=[wanted], bounds=bounds).fun)
+
+
+COST = st.integers(0, 30).map(lambda cents: cents * 0.01)
+"""Below zero heat would be made to be thrown away."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    wanted=KWH,
+    tank=st.tuples(KWH, KWH, COST),
+    lumpy=st.tuples(st.floats(0.5, 3.0), st.floats(0.0, 5.0), COST),
+    plain=st.tuples(st.floats(1.0, 15.0), COST),
+)
+def test_one_source_with_a_minimum_is_on_where_that_costs_less(
+    wanted: float, tank: Any, lumpy: Any, plain: Any
+) -> None:
+    least, more, cost = lumpy
+    rows = [need(wanted), store(*tank), source(least + more, cost, least), source(*plain)]
+    [chosen] = on(rows)
+    assert chosen[1], "the plain one has no minimum"
+    best = min(cost_eur(rows, [is_on, True]) for is_on in (False, True))
+    # What the dearer source could put into the store is not weighed.
+    unweighed = tank[1] * max(tank[2] - plain[1], 0.0)
+    assert best - 1e-6 <= cost_eur(rows, chosen) <= best + unweighed + 1e-6

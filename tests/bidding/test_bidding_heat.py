@@ -281,7 +281,7 @@ def test_setpoints_by_hand(kit: Any, heat: float, told: float, chp: float, missi
 
 
 @pytest.mark.parametrize(
-    ("heat", "chp", "rod"), [(4.0, -4.0, 0.0), (2.0, 0.0, -2.0), (8.0, -6.0, -2.0), (0.0, 0.0, 0.0)]
+    ("heat", "chp", "rod"), [(4.0, -4.0, 0.0), (2.0, -3.0, 0.0), (8.0, -6.0, -2.0), (0.0, 0.0, 0.0)]
 )
 def test_the_cheapest_comes_on_first_although_it_has_a_minimum(
     kit: Any, heat: float, chp: float, rod: float
