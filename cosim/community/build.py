@@ -168,9 +168,11 @@ def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, stre
     issue, own = Issue(), streams.within("forecast")
     series = {}
     for kind, actual in site.series.items():
-        family = fleet.kinds[kind].follows
-        assert family is not None  # else it had no series
-        series[kind] = forecast_series(actual, issue, scenario.forecast, family, own, rates.ticks)
+        device = fleet.kinds[kind]
+        assert device.follows is not None  # else it had no series
+        series[kind] = forecast_series(
+            actual, issue, scenario.forecast, device.follows, own, rates.ticks, device.site.draws.normal
+        )
     weather = site.weather
     if weather is not None:
         weather = forecast_weather(weather, issue, scenario.forecast, own, rates.ticks)

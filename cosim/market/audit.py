@@ -17,6 +17,8 @@ from cosim.errors import AuditError
 
 RELATIVE = 1e-9
 """Rounding that is let pass, relative to the quantity or the money at stake."""
+_TINY = float(np.finfo(np.float64).tiny)
+"""Below this [kWh], numbers have too few digits left for a relative tolerance."""
 
 
 def check(orders: Orders, clearing: Clearing, limit_price_eur_per_kwh: FloatArray | None = None) -> None:
@@ -161,7 +163,7 @@ def _limits(orders: Orders, clearing: Clearing) -> Iterator[str]:
 def _capacity(orders: Orders, clearing: Clearing) -> Iterator[str]:
     """Not more is traded between owners than the network passes."""
     traded = float(clearing.trades.quantity_kwh.sum())
-    if traded > orders.capacity_kwh * (1.0 + RELATIVE):
+    if traded > orders.capacity_kwh * (1.0 + RELATIVE) + _TINY:
         yield f"traded {traded:.12g} kWh between owners, the capacity is {orders.capacity_kwh:.12g} kWh"
 
 

@@ -41,6 +41,8 @@ __all__ = [
     "forecast_weather",
 ]
 
+Own = Callable[..., FloatArray]
+"""(width, name, day) -> standard normal draws, shape (columns, width): the same names, the same draws."""
 WIND_CUBED = 3.0
 """Power goes with the cube of the wind speed, so the speed has a third of the error."""
 
@@ -60,6 +62,7 @@ def forecast_series(
     kind: ForecastKind,
     streams: Streams,
     clock: Clock,
+    own: Own | None = None,
 ) -> Series:
     """A series as it is forecast; what has happened is what it was.
 
@@ -70,6 +73,8 @@ def forecast_series(
         kind: Which error it has.
         streams: Of the community: the common part of the errors is the same for all series of a kind.
         clock: Ticks of the series.
+        own: Draws of each column's own part of the error, so that a column keeps them whoever else has one;
+            None: from `streams`, by the number of columns.
 
     Returns:
         The series itself where it is known perfectly.
@@ -78,7 +83,7 @@ def forecast_series(
         return series
     if isinstance(config, Persistence):
         return _Persistent(series.power_kw, issue, clock)
-    return _Noisy(series.power_kw, issue, clock, _Factor(config, kind, streams, clock))
+    return _Noisy(series.power_kw, issue, clock, _Factor(config, kind, streams, clock, own))
 
 
 def forecast_weather(
@@ -146,10 +151,9 @@ class _Draws:
     """Standard normal draws of the ticks of a run for some columns, keyed by the date in UTC: neither the
     horizon nor the step nor the order of questions changes them."""
 
-    generator: Callable[[int], np.random.Generator]
-    """Of a day, in days since 1970."""
+    normal: Callable[[int, int], FloatArray]
+    """(width, day since 1970) -> standard normal draws, shape (columns, width)."""
     clock: Clock
-    columns: int
     memory_hours: int
     _start_s: IntArray = field(init=False, repr=False)
 
@@ -171,15 +175,17 @@ class _Draws:
         """Draws of the days that hold the nodes first to last, and the number of the first of them."""
         per_day = 24 // self.memory_hours
         days = range(first // per_day, last // per_day + 1)
-        drawn = [self.generator(day).standard_normal((self.columns, per_day)).T for day in days]
+        drawn = [self.normal(per_day, day).T for day in days]
         return np.concatenate(drawn), days[0] * per_day
 
 
 def _common(config: Noisy, kind: ForecastKind, streams: Streams, clock: Clock) -> _Draws:
     """What the errors of a kind have in common."""
-    return _Draws(
-        lambda day: streams.generator("forecast", kind, "common", day), clock, 1, config.memory_hours
-    )
+
+    def normal(width: int, day: int) -> FloatArray:
+        return streams.generator("forecast", kind, "common", day).standard_normal((1, width))
+
+    return _Draws(normal, clock, config.memory_hours)
 
 
 @dataclass
@@ -215,6 +221,7 @@ class _Factor:
     kind: ForecastKind
     streams: Streams
     clock: Clock
+    own: Own | None = None
     _members: Blocks | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -230,12 +237,14 @@ class _Factor:
     def _blocks(self, columns: int) -> Blocks:
         """Draws of the members: what they have in common and what is their own."""
         common = _common(self.config, self.kind, self.streams, self.clock)
-        own = _Draws(
-            lambda day: self.streams.generator("forecast", self.kind, "own", day),
-            self.clock,
-            columns,
-            self.config.memory_hours,
-        )
+
+        def normal(width: int, day: int) -> FloatArray:
+            if self.own is not None:
+                return self.own(width, "forecast", day)
+            generator = self.streams.generator("forecast", self.kind, "own", day)
+            return generator.standard_normal((columns, width))
+
+        own = _Draws(normal, self.clock, self.config.memory_hours)
         shared = 0.0 if self.kind == "load" else self.config.correlation
 
         def compute(first: int, last: int) -> FloatArray:

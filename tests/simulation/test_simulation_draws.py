@@ -48,3 +48,32 @@ def test_one_more_ev_leaves_the_margins_of_all_as_they_were(
 def test_one_more_ev_leaves_the_traits_of_zip_as_they_were(five: Callable[..., Scenario]) -> None:
     first, second = (margins(with_evs(five, share, "zip"), 1)[0] for share in (0.0, 0.2))
     assert (first == second).all()
+
+
+def forecasts(scenario: Scenario) -> dict[str, FloatArray]:
+    """What is foreseen of the loads of the second day's first hours, by prosumer."""
+    (community,) = Simulation(scenario).communities
+    community.foresight.look(community.clock.periods_per_day)
+    first = community.clock.periods_per_day + 1
+    series = community.foresight.fleet.kinds["load"].site.series["load"]
+    return dict(zip(community.members.names, series.power_kw(first, first + 4).T, strict=True))
+
+
+def test_one_more_prosumer_leaves_the_forecast_errors_of_others_as_they_were(
+    five: Callable[..., Scenario],
+) -> None:
+    made = five(horizon={**five().model_dump(mode="json")["horizon"], "duration": "2 days"})
+    group = made.model_dump(mode="json")["groups"][0]
+    other = {**group, "name": "others", "count": 3}
+
+    def noisy(count: int) -> dict[str, FloatArray]:
+        groups = [{**group, "count": count}, other]
+        return forecasts(
+            made.model_validate({**made.model_dump(mode="json"), "groups": groups, "forecast": "noisy"})
+        )
+
+    before, after = noisy(5), noisy(6)
+    assert len(after) == len(before) + 1
+    for name, foreseen in before.items():
+        assert (after[name] == foreseen).all(), name
+    assert len({tuple(foreseen) for foreseen in before.values()}) == len(before)
