@@ -49,7 +49,7 @@ def scaled(column: Any, place: int, factor: float) -> Any:
     if not len(column):
         return column
     changed, at = column.copy(), place % len(column)
-    known = np.isfinite(factor) and column[at] != 0.0
+    known = np.isfinite(factor) and np.isfinite(column[at]) and column[at] != 0.0
     changed[at] = column[at] * factor if known else factor - 1.0
     return changed
 
@@ -74,7 +74,7 @@ def tampered(draw: st.DrawFn) -> tuple[Orders, Clearing, Any]:
             clearing = replace(clearing, trades=replace(clearing.trades, **{what: column}))
         elif what == "public":
             name = draw(st.sampled_from([field.name for field in fields(clearing.public)]))
-            value = getattr(clearing.public, name) * factor
+            value = scaled(np.array([float(getattr(clearing.public, name))]), 0, factor)[0]
             clearing = replace(clearing, public=replace(clearing.public, **{name: value}))
         elif what == "shape":
             name = draw(st.sampled_from(ROWS))
