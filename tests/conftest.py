@@ -165,7 +165,7 @@ def scenario_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict
 
 @pytest.fixture(scope="session")
 def five(scenario_data: Callable[[], dict[str, Any]]) -> Callable[..., Scenario]:
-    """The scenario with settings changed: `five(network={"limits": ...})` updates that part, one level deep."""
+    """The scenario with settings changed: `five(network={"limits": ...})` updates that part, a level deep."""
 
     def build(**changes: Any) -> Scenario:
         data = scenario_data()

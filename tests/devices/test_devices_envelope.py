@@ -86,6 +86,8 @@ STATE = {
     "deferrable": "done_kwh",
 }
 ROUNDING = 1e-9
+SOLVER_KWH = 1e-6
+"""What the linear programmes let pass."""
 
 
 @dataclass
@@ -147,16 +149,17 @@ def assert_there_is_a_plan(envelope: Envelope) -> None:
             kept[t] = (keeps[t] * kept[t - 1]) if t else 0.0
             kept[t, t] = 1.0
         effect = np.hstack([kept * drawn, -kept * given])
+        effect[np.abs(effect) < 1e-9] = 0.0  # losses over many periods: more digits than the solver has
         low, high = envelope.low_kwh[:, device], envelope.high_kwh[:, device]
         net = np.hstack([np.eye(count), -np.eye(count)])
         found = linprog(
             np.r_[np.full(count, 0.3), np.full(count, -0.1)],
             A_ub=np.vstack([effect, -effect, net, -net]),
             b_ub=np.r_[
-                store.full_kwh[:, device] - start + ROUNDING,
-                start - store.floor_kwh[:, device] + ROUNDING,
-                high + ROUNDING,
-                -low + ROUNDING,
+                store.full_kwh[:, device] - start + SOLVER_KWH,
+                start - store.floor_kwh[:, device] + SOLVER_KWH,
+                high + SOLVER_KWH,
+                -low + SOLVER_KWH,
             ],
             bounds=[(0.0, most) for most in (*np.maximum(high, 0.0), *np.maximum(-low, 0.0))],
         )

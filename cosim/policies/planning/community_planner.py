@@ -60,7 +60,7 @@ class CommunityPlanner(Policy):
     """Set-points are the plan's; values of stored energy and expected prices are the programme's duals."""
 
     name = "community-planner"
-    summary = "Plans all devices of all its prosumers at once by a linear programme: the reference"
+    summary = "Plans all devices of its prosumers at once (LP): the reference in bidding mode setpoint"
     needs = ("own", "outlook", "everybody")
     Config = CommunityPlannerConfig
     config: CommunityPlannerConfig
