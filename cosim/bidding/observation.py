@@ -75,7 +75,7 @@ class Observer:
             known: What is known of it: what the devices can do, what the utility asks and pays.
             lowest_ahead: Lowest retail price of the next 24 hours [EUR/kWh], shape (n,).
         """
-        values = np.zeros((self.fleet.prosumers, len(self.fields)))
+        values = np.zeros((self.fleet.prosumers, len(self.fields)), order="F")  # column by column
         ranges, prices = known.ranges, known.prices
         firm = self.fleet.total_by_prosumer({name: ranges[name].base_kwh for name in self._electric})
         angle = period.hour_of_day * np.pi / 12.0

@@ -42,12 +42,19 @@ class Reader:
     parameters: Mapping[str, FloatArray]
     efficiencies: dict[str, FloatArray] = field(default_factory=dict)
     """What `efficiency` has found so far."""
+    _columns: dict[str, FloatArray] = field(default_factory=dict, init=False)
 
     def observed(self, name: str) -> FloatArray:
-        """A field of the observation, shape (n,)."""
-        if self.spec.observes(name):
-            return self.observation[:, self.spec.observation_index(name)]
-        return np.zeros(len(self.observation))
+        """A field of the observation, shape (n,); not to be written to."""
+        kept = self._columns.get(name)
+        if kept is None:
+            kept = (
+                self.observation[:, self.spec.observation_index(name)]
+                if self.spec.observes(name)
+                else np.zeros(len(self.observation))
+            )
+            self._columns[name] = kept
+        return kept
 
     def efficiency(self, name: str) -> FloatArray:
         """An efficiency among the parameters; 1 where it is absent or 0 (the prosumer lacks the device)."""
