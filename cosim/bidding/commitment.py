@@ -175,10 +175,12 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             if k < 0:
                 break
             done[k] = True
-            worth = need - taken
+            worth, room = need - taken, 0.0
             for row in rows:
-                if not source[row] and draw[row] > give[k]:
-                    worth += high[row] - base[row]
+                if not source[row]:
+                    room += high[row] - base[row]
+                    if draw[row] > give[k]:
+                        worth += high[row] - base[row]
             if minimum[k] <= 0.0 or base[k] != 0.0:
                 taken += min(base[k] - low[k], max(worth, 0.0))
                 continue
@@ -187,7 +189,9 @@ def _switch(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             stored = _worth_stored(rows, source, base, high, draw, beyond)
             stored -= _worth_stored(rows, source, base, high, draw, full)
             rest, extra = max(missing - minimum[k], 0.0), -low[k] - minimum[k]
-            with_it = minimum[k] * give[k] - stored
+            # Heat whose electricity pays for it is no reason to throw it away.
+            dumped = max(minimum[k] - missing - max(room - full, 0.0), 0.0)
+            with_it = (minimum[k] - dumped) * give[k] + dumped * max(give[k], 0.0) - stored
             with_it += _cost(rows, source, low, base, minimum, give, done, rest, k, extra)
             without = _cost(rows, source, low, base, minimum, give, done, missing, k, 0.0)
             on[k] = with_it < without or (without == np.inf and missing > DUST_KWH)

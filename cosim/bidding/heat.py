@@ -239,6 +239,7 @@ class HeatBidder:
             return done, missing
         resort = HeatDevices.of(only(able, off), self._makes_heat, plan.draw, plan.give)
         on = switched_on(resort, self._order, self._start, np.maximum(missing, 0.0))
+        on &= missing[self._owner] > DUST_KWH
         span = either(self._makes_heat, able.switched(on | ~off), span)
         told = clipped(told_kwh, span.low_kwh, span.high_kwh)
         return self._balanced(span, told, plan.draw, plan.give, given_away_kwh, firm_only=True)
