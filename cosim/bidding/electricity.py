@@ -65,6 +65,12 @@ class ElectricityBidder:
             for name, device in self.kinds.items()
             if decided(device, mode)
         }
+        self._fixed = {
+            name: device.reservation(np.zeros(len(device)))
+            for name, device in self.kinds.items()
+            if name not in self._columns
+        }
+        """What drawing more is worth and giving more costs where nobody values it."""
 
     def switched(self, ranges: Mapping[str, Ranges], action: FloatArray, prices: Prices) -> dict[str, Ranges]:
         """Ranges in which it is settled which devices with a minimum are on.
@@ -126,9 +132,11 @@ class ElectricityBidder:
                 base[name] = told if whole is span else clipped(told, span.low_kwh, span.high_kwh)
                 continue
             base[name] = span.base_kwh
+            if span.low_kwh is span.high_kwh:
+                continue  # it has no choice
             quantity[rows.up[name]] = span.high_kwh - span.base_kwh
             quantity[rows.down[name]] = span.base_kwh - span.low_kwh
-            draw, give = device.reservation(value_of(device, own, prices))
+            draw, give = self._fixed.get(name) or device.reservation(value_of(device, own, prices))
             # Below zero losses turn the two round, but a device never deals with itself.
             reservation[rows.up[name]], reservation[rows.down[name]] = np.minimum(draw, give), give
         firm = self.fleet.total_by_prosumer(base)

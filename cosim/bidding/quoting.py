@@ -141,7 +141,7 @@ def fills(rows: Rows, bids: Bids, clearing: Clearing | None, chosen: IntArray | 
 
 def left_of_limits(rows: Rows, bids: Bids, filled_kwh: FloatArray) -> FloatArray:
     """What is left of every shared limit after fills by row, shape (limits,)."""
-    left = np.ones(rows.limits)
     flexible = slice(rows.prosumers, None)
-    np.subtract.at(left, rows.limit[flexible], (bids.weight * filled_kwh)[flexible])
+    used = sum_by(rows.limit[flexible], (bids.weight * filled_kwh)[flexible], rows.limits)
+    left: FloatArray = 1.0 - used
     return left
