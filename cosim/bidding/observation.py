@@ -108,12 +108,13 @@ class Observer:
         need = {name: known.ranges[name].base_kwh for name in self._heat if name not in owners}
         direct = known.prices.retail_eur_per_kwh
         free = costs_of(known.inputs, owners, known.gas_eur_per_kwh, np.zeros(n))
+        electricity = np.stack([known.prices.feed_in_eur_per_kwh, direct])
         cheapest = np.full((2, n), INFINITE)
-        for row, electricity in enumerate((known.prices.feed_in_eur_per_kwh, direct)):
-            for name, owner in owners.items():
-                cost = free.other_eur_per_kwh[name] + free.electricity[name] * electricity[owner]
-                can = known.ranges[name].low_kwh < 0.0
-                np.minimum.at(cheapest[row], owner, np.where(can, cost, INFINITE))
+        for name, owner in owners.items():
+            cost = free.other_eur_per_kwh[name] + free.electricity[name] * electricity[:, owner]
+            cost = np.where(known.ranges[name].low_kwh < 0.0, cost, INFINITE)
+            for rows, own, _ in self._places[name]:  # a slot at a time, so that no owner comes twice
+                cheapest[:, own] = np.minimum(cheapest[:, own], cost[:, rows])
         cheapest = np.where(np.isfinite(cheapest), cheapest, direct)
         return (self.fleet.total_by_prosumer(need), *cheapest, known.gas_eur_per_kwh)
 
