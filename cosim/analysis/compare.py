@@ -149,4 +149,6 @@ def _identity(summary: Mapping[str, Any], key: str) -> str:
 def _change(old: float | None, new: float | None) -> tuple[float | None, float | None]:
     if old is None or new is None:
         return None, None
-    return new - old, 100.0 * (new - old) / abs(old) if old else None
+    # Of what is nothing but rounding there is no share.
+    known = abs(old) > 1e-9 * max(1.0, abs(new))
+    return new - old, 100.0 * (new - old) / abs(old) if known else None
