@@ -99,14 +99,21 @@ class FastFlow:
         load = np.repeat(self._load[np.newaxis], len(p_w), axis=0)
         load["p_specified"] = p_w
         load["q_specified"] = q_var
-        source = np.repeat(self._source[np.newaxis], len(p_w), axis=0)
-        source["u_ref"] = self._slack_of(slack_vm_pu, len(p_w))
+        update = {ComponentType.sym_load: load}
+        if slack_vm_pu is not None:
+            source = np.repeat(self._source[np.newaxis], len(p_w), axis=0)
+            source["u_ref"] = self._slack_of(slack_vm_pu, len(p_w))
+            update[ComponentType.source] = source
+        elif self._slack_now is not None:  # the model keeps its own from then on
+            self._source["u_ref"] = self._base_slack
+            self._model.update(update_data={ComponentType.source: self._source})
+            self._slack_now = None
         try:
             result = self._model.calculate_power_flow(
                 error_tolerance=_TOLERANCE_PU,
                 max_iterations=_ITERATIONS,
                 calculation_method=_METHOD,
-                update_data={ComponentType.sym_load: load, ComponentType.source: source},
+                update_data=update,
                 output_component_types=_OUTPUT,
                 continue_on_batch_error=True,
             )
@@ -120,10 +127,9 @@ class FastFlow:
             for row in range(len(p_w))
         ]
 
-    def _slack_of(self, slack_vm_pu: FloatArray | float | None, instants: int) -> FloatArray:
-        """Slack voltage of every source, shape (1 or instants, sources)."""
-        if slack_vm_pu is None:
-            return self._base_slack.reshape(1, -1)
+    @staticmethod
+    def _slack_of(slack_vm_pu: FloatArray | float, instants: int) -> FloatArray:
+        """Slack voltage of every source, shape (instants, sources)."""
         values = np.full(instants, slack_vm_pu, dtype=np.float64)
         for value in values:
             check_slack(float(value))
