@@ -18,11 +18,12 @@ import numpy as np
 from cosim.bidding import quoting
 from cosim.bidding.behind_the_meter import INDIFFERENT_EUR_PER_KWH, settle_behind_the_meter
 from cosim.bidding.fields import Mode, action_columns, action_fields, decided
+from cosim.bidding.own_need import beyond_own_need
 from cosim.bidding.rows import Bids, Rows
 from cosim.bidding.thermal import Curve
 from cosim.core.arrays import BoolArray, FloatArray, IntArray, clipped, sum_by
 from cosim.core.dispatch import Position
-from cosim.core.records import BUY, NO_LIMIT, SELL, Clearing, Field, Orders, Prices
+from cosim.core.records import BUY, SELL, Clearing, Field, Orders, Prices
 from cosim.devices.base import Device, Ranges
 from cosim.devices.fleet import Fleet
 
@@ -176,35 +177,18 @@ class ElectricityBidder:
         self, bids: Bids, quotes: FloatArray, prices: Prices, trading: BoolArray
     ) -> tuple[Orders, IntArray]:
         """Orders and the row of each: what is left beyond the own need; see `quoting.orders`."""
-        share = self._beyond_own_need(bids, prices)
-        return quoting.orders(self.rows, bids, quotes, prices, trading, share=share)
-
-    def _beyond_own_need(self, bids: Bids, prices: Prices) -> FloatArray:
-        """Share of every row that goes to the market, shape (k,).
-
-        What a prosumer wants for certain (its deficit, and devices that would draw even from the utility)
-        comes first from its own surplus, then from its devices that give for less than retail; these offer
-        only what they can beyond it. Likewise devices that take the own surplus bid only for what they can
-        take beyond it. What the market leaves is then matched behind the meter. Else a prosumer would sell
-        and buy from the utility in the same period.
-        """
-        n, owner = self.fleet.prosumers, self.rows.owner
-        price, quantity, buying = bids.reservation_eur_per_kwh, bids.quantity_kwh, bids.side == BUY
-        flexible = self.rows.limit != NO_LIMIT
-        at = prices.at(owner)
-        from_utility = price >= at.retail_eur_per_kwh - INDIFFERENT_EUR_PER_KWH
-        deficit = np.where(buying[:n], quantity[:n], 0.0)
-        surplus = quantity[:n] - deficit
-        wanted = sum_by(owner, np.where(flexible & buying & from_utility, quantity, 0.0), n)
-        kept = np.minimum(surplus, wanted)
-        gives = flexible & ~buying & ~from_utility
-        takes = flexible & buying & (price > at.feed_in_eur_per_kwh)
-        share = np.ones(len(owner))
-        share[:n] = _share_left(quantity[:n], kept)
-        for rows, need in ((gives, deficit + wanted - kept), (takes, surplus)):
-            able = sum_by(owner, np.where(rows, quantity, 0.0), n)
-            share = np.where(rows, _share_left(able, need)[owner], share)
-        return share
+        rows, at = self.rows, prices.at(self.rows.owner)
+        retail = at.retail_eur_per_kwh - INDIFFERENT_EUR_PER_KWH
+        share = beyond_own_need(
+            rows.owner,
+            rows.prosumers,
+            bids.side == BUY,
+            bids.quantity_kwh,
+            bids.reservation_eur_per_kwh,
+            retail,
+            at.feed_in_eur_per_kwh,
+        )
+        return quoting.orders(rows, bids, quotes, prices, trading, share=share)
 
     def dispatch(
         self, bids: Bids, prices: Prices, clearing: Clearing | None = None, chosen: IntArray | None = None
@@ -260,12 +244,6 @@ class ElectricityBidder:
             trade_paid_eur=got.paid_eur,
         )
         return ElectricityPlan(device_kwh, thermal_kwh, position)
-
-
-def _share_left(able_kwh: FloatArray, need_kwh: FloatArray) -> FloatArray:
-    """What is left of `able_kwh` after `need_kwh`, as a share; 1 where there is nothing, shape (n,)."""
-    left = np.maximum(able_kwh - need_kwh, 0.0)
-    return np.divide(left, able_kwh, out=np.ones_like(able_kwh), where=able_kwh > 0.0)
 
 
 def value_of(device: Device, action: FloatArray | None, prices: Prices) -> FloatArray:
