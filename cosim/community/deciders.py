@@ -130,6 +130,8 @@ class Deciders:
         """Prosumer -> who decides in the policy's place."""
         self.explore = True
         """False asks learners for their best actions without exploration."""
+        self.learning = True
+        """False freezes learners: none gets a transition or a last update, and nothing is kept for them."""
         self.metrics: dict[str, dict[str, float]] = {}
         """What the last update of each policy returned, by label; nothing before the first."""
         self.updated: dict[str, int] = {}
@@ -171,6 +173,9 @@ class Deciders:
         Raises:
             PolicyError: if a policy cannot learn, or its metrics are no finite numbers.
         """
+        if not self.learning:
+            self._forget()
+            return
         for group in self.groups:
             waiting = self._pending.get(group.label)
             if not waiting:
@@ -208,7 +213,7 @@ class Deciders:
             inputs = self._inputs(group, knowledge)
             chosen = checked_act(group.policy, inputs, self.explore, group.title, step)
             chosen = self._overridden(group, inputs, chosen, step)
-            if group.policy.learns:
+            if group.policy.learns and self.learning:
                 own = _frozen(~np.isin(group.rows, list(self.overrides)))
                 self._pending[group.label].append(_Pending(step, inputs, chosen, own))
             action[np.ix_(group.rows, group.action_columns)] = np.where(group.mask, chosen, 0.0)
@@ -228,10 +233,16 @@ class Deciders:
         Raises:
             PolicyError: as `learn`.
         """
-        for waiting in self._pending.values():
-            waiting.clear()
+        self._forget()
+        if not self.learning:
+            return
         for group in self.groups:
             self._note(group, checked_finish(group.policy, group.title, self._step), self._step)
+
+    def _forget(self) -> None:
+        """Drop what was decided and not learnt from."""
+        for waiting in self._pending.values():
+            waiting.clear()
 
     def _note(self, group: PolicyGroup, metrics: dict[str, float], step: int) -> None:
         if metrics:

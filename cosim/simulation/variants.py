@@ -1,29 +1,20 @@
-"""Several scenarios run next to each other, each in a process of its own: Mesa never frees a model, and one
-that fails does not stop the others. What they are, and what is made of their results, is the caller's."""
+"""Several scenarios run next to each other, each in a process of its own. What they are, and what is made of
+their results, is the caller's."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, cast
 
-from cosim.errors import CosimError, InputError, OutputError, Problem
+from cosim.errors import InputError, OutputError, Problem
 from cosim.results.read import load as load_run
 from cosim.scenario.check import facts_of
 from cosim.scenario.load import load
 from cosim.scenario.overrides import Override
-from cosim.simulation.runner import Progress, run
-
-_SEND_EVERY_S = 0.2
-"""How often a process tells how far it is, at most."""
+from cosim.simulation import processes
+from cosim.simulation.processes import Message, Tell
+from cosim.simulation.runner import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,89 +117,31 @@ def run_all(
     for news in last.values():
         tell(news)
     todo = [number for number in range(len(tasks)) if number not in last]
-    with _workers() as workers:
-        while todo or workers:
-            while todo and len(workers) < at_once:
-                number = todo.pop(0)
-                connection, process = _started(tasks[number])
-                workers[connection] = number, process
-                last[number] = News(tasks[number], "running")
-                tell(last[number])
-            for ready in wait(list(workers)):
-                connection = cast(Connection, ready)
-                number, process = workers[connection]
-                news = _heard(connection, tasks[number], process)
-                last[number] = news
-                if news.state != "running":
-                    connection.close()
-                    process.join()
-                    del workers[connection]
-                tell(news)
+
+    def pass_on(message: Message) -> None:
+        number = todo[message.number]
+        task, done = tasks[number], message.done
+        last[number] = News(task, message.state, done, message.lines, message.exit_code)
+        tell(last[number])
+
+    processes.run_all([_Run(tasks[number]) for number in todo], at_once, pass_on)
     return [last[number] for number in range(len(tasks))]
 
 
-Workers = dict[Connection, tuple[int, SpawnProcess]]
+@dataclass(frozen=True)
+class _Run:
+    """What the process of a task does."""
 
+    task: Task
 
-@contextmanager
-def _workers() -> Iterator[Workers]:
-    """The processes that run; what still does when the block is left is stopped, and marks its run."""
-    workers: Workers = {}
-    try:
-        yield workers
-    finally:
-        for _, process in workers.values():
-            process.terminate()
-        for _, process in workers.values():
-            process.join()
-
-
-def _started(task: Task) -> tuple[Connection, SpawnProcess]:
-    context = multiprocessing.get_context("spawn")
-    mine, yours = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(task, yours), daemon=True)
-    process.start()
-    yours.close()
-    return mine, process
-
-
-def _heard(connection: Connection, task: Task, process: SpawnProcess) -> News:
-    """What a process says; its silence is an end, too."""
-    try:
-        state, done, lines, code = connection.recv()
-    except EOFError:
-        process.join()
-        return News(task, "failed", lines=(f"its process ended with code {process.exitcode}",), exit_code=1)
-    return News(task, state, done, lines, code)
-
-
-def _work(task: Task, connection: Connection) -> None:
-    """Run one task: what the new process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller too, who stops this one
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    told = 0.0
-
-    def tell(progress: Progress) -> None:
-        nonlocal told
-        if time.perf_counter() - told > _SEND_EVERY_S:
-            told = time.perf_counter()
-            connection.send(("running", progress.done, (), 0))
-
-    message: tuple[Any, ...]
-    try:
+    def __call__(self, tell: Tell) -> None:
+        """Run it, and tell how far it is."""
+        task = self.task
         loaded = load(task.file, task.overrides, seed=task.seed, days=task.days)
         if loaded.scenario.digest() != task.digest:
             raise InputError(Problem("was changed while its variants ran", file=task.file))
         try:
-            run(loaded.scenario, task.folder, tell)
+            run(loaded.scenario, task.folder, lambda progress: tell(progress.done))
         except InputError:
             facts_of(loaded)  # raises with every mistake in its place
             raise
-        message = ("done", task.periods, (), 0)
-    except InputError as error:
-        message = ("failed", 0, tuple(map(str, error.problems)), error.exit_code)
-    except CosimError as error:
-        message = ("failed", 0, (str(error),), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - a defect in one variant must not hide the others
-        message = ("failed", 0, (f"cosim failed: {type(error).__name__}: {error}",), 1)
-    connection.send(message)

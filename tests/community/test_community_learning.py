@@ -205,6 +205,27 @@ def test_exploration_can_be_turned_off(simulated: Callable[..., Simulation]) -> 
     ]
 
 
+def test_a_frozen_learner_decides_and_learns_nothing(simulated: Callable[..., Simulation]) -> None:
+    simulation = simulated("own:Flushing")
+    deciders, pupil = deciders_of(simulation), pupil_of(simulation)
+    simulation.step()
+    deciders.learning = False  # what was decided before is not learnt from either
+    for _ in range(3):
+        simulation.step()
+    simulation.finish()
+    assert pupil.calls == ["explore"] * 4
+    assert not any(deciders._pending.values()) and deciders.metrics == {}
+
+
+def test_a_learner_that_thaws_learns_from_then_on(simulated: Callable[..., Simulation]) -> None:
+    simulation = simulated("own:Pupil")
+    deciders, pupil = deciders_of(simulation), pupil_of(simulation)
+    for frozen in (True, True, False, False, False):
+        deciders.learning = not frozen
+        simulation.step()
+    assert [transition.inputs for transition in pupil.transitions] == pupil.inputs[2:4]
+
+
 def test_rows_that_somebody_else_decided_are_marked(simulated: Callable[..., Simulation]) -> None:
     simulation = simulated("own:Pupil")
     overrides = deciders_of(simulation).overrides

@@ -1,0 +1,152 @@
+"""Policies that take part in a study, as the command line or a file names them. Whether their parameters are
+right is the scenario's to say; none is made here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cosim.errors import InputError, Problem, ScenarioError
+from cosim.policies.registry import load
+from cosim.scenario.yaml_file import parse_value, read
+
+Bidding = Literal["reservation", "setpoint"]
+BIDDING: tuple[Bidding, ...] = ("reservation", "setpoint")
+_SEPARATOR = re.compile(r",(?![^\[\]{}()]*[\]})])")
+"""A comma that is not inside of brackets."""
+_COLON = re.compile(r":(?![^\[\]{}()]*[\]})])")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A policy that decides for everybody, with the parameters that are given and the way it bids."""
+
+    name: str
+    """In tables, together with the way it bids if there are several."""
+    kind: str
+    """Registered name or `module:Class`."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Those that are given, plain values; of what is tuned they are left alone."""
+    bidding: Bidding = "reservation"
+    tune: bool = True
+    """Whether parameters that `tuning` has a grid for, and that are not given, are chosen in training."""
+
+    @property
+    def stem(self) -> str:
+        """Name of its files: letters, digits, `-`, `_` and `.`."""
+        return f"{_stem(self.name)}_{self.bidding}"
+
+    def content(self) -> dict[str, Any]:
+        """All that its results depend on, as plain values."""
+        return {
+            "kind": self.kind,
+            "parameters": dict(self.parameters),
+            "bidding": self.bidding,
+            "tune": self.tune,
+        }
+
+    def given(self, parameters: Mapping[str, Any]) -> Contender:
+        """The same policy with further parameters, and nothing left to tune."""
+        return replace(self, parameters={**self.parameters, **parameters}, tune=False)
+
+
+def contenders_of(texts: Sequence[str], biddings: Sequence[str] = ("reservation",)) -> list[Contender]:
+    """The policies that texts name, each in each bidding mode.
+
+    A text is a list, separated by commas, of
+    - `KIND`: a policy's name, or `module:Class`;
+    - `KIND:PARAMETER=VALUE:PARAMETER=VALUE`: with parameters, values read as YAML;
+    - `NAME@KIND...`: the same, called by another name in tables;
+    - `FILE.yaml`: a mapping of names to policies, as a scenario's `policies` has them.
+
+    Raises:
+        InputError: with every mistake; unknown policies and modes, names used twice.
+    """
+    problems: list[Problem] = []
+    named: list[tuple[str, str, dict[str, Any]]] = []
+    for text in texts:
+        for item in filter(None, (part.strip() for part in _SEPARATOR.split(text))):
+            try:
+                named += _of_file(Path(item)) if item.endswith((".yaml", ".yml")) else [_parsed(item)]
+            except InputError as error:
+                problems += error.problems
+    stems = [_stem(name) for name, _, _ in named]
+    for name, stem in dict(zip((name for name, _, _ in named), stems, strict=True)).items():
+        if stems.count(stem) > 1:
+            problems.append(Problem(f"has {name!r} twice", "name one NAME@KIND", path="--policies"))
+    for mode in biddings:
+        if mode not in BIDDING:
+            problems.append(
+                Problem(f"{mode!r} is no way to bid", f"valid: {', '.join(BIDDING)}", "--bidding")
+            )
+    if not named and not problems:
+        problems.append(Problem("names no policy", "`cosim list policies` shows them", path="--policies"))
+    if problems:
+        raise InputError(problems)
+    return [
+        Contender(name, kind, parameters, mode)
+        for mode in BIDDING
+        if mode in biddings
+        for name, kind, parameters in named
+    ]
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip(".-") or "policy"
+
+
+def _parsed(item: str) -> tuple[str, str, dict[str, Any]]:
+    """Name, kind and parameters of `NAME@KIND:PARAMETER=VALUE`."""
+    name, _, rest = item.rpartition("@")
+    parts = [part.strip() for part in _COLON.split(rest)]
+    kinds = [part for part in parts if "=" not in part]
+    parameters: dict[str, Any] = {}
+    problems = []
+    for part in parts[len(kinds) :]:
+        key, equals, value = part.partition("=")
+        try:
+            parameters[key.strip()] = parse_value(value)
+        except ScenarioError as error:
+            problems.append(Problem(f"{part!r}: the value {error.problems[0].message}", path="--policies"))
+        if not equals:
+            remedy = "write KIND:PARAMETER=VALUE:PARAMETER=VALUE"
+            problems.append(Problem(f"{item!r} has {part!r} after a parameter", remedy, path="--policies"))
+    kind = ":".join(kinds)
+    problems += _unknown(kind)
+    if problems:
+        raise InputError(problems)
+    return name.strip() or item, kind, parameters
+
+
+def _of_file(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Names, kinds and parameters of a file."""
+    document = read(path)
+    found, problems = [], []
+    for name, use in document.data.items():
+        short: Any = {"kind": use} if isinstance(use, str) else use
+        line = document.line((name,))
+        if not isinstance(short, Mapping) or not isinstance(short.get("kind"), str):
+            remedy = "write the name of a policy, or {kind: NAME, parameters: {...}}"
+            problems.append(Problem(f"{use!r} is no policy", remedy, str(name), path, line))
+            continue
+        problems += [
+            Problem(f"unknown key {key!r}", "valid: kind, parameters", str(name), path, line)
+            for key in short.keys() - {"kind", "parameters"}
+        ]
+        problems += [one.at(file=path, line=line) for one in _unknown(short["kind"])]
+        found.append((str(name), short["kind"], dict(short.get("parameters") or {})))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _unknown(kind: str) -> list[Problem]:
+    """What is wrong with the name of a policy."""
+    try:
+        load(kind)
+    except InputError as error:
+        return [problem.at(path="--policies") for problem in error.problems]
+    return []

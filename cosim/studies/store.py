@@ -1,0 +1,117 @@
+"""The folder of a study: one JSON file for each unit that is done, written whole or not at all, and what
+policies learnt. A file is read again only if it is of this very unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosim.errors import InputError, OutputError, Problem
+from cosim.results.files import explain, published, write_json
+from cosim.studies.study import Study
+from cosim.studies.training import Weights
+from cosim.studies.units import Result, Unit
+
+STUDY, UNITS, WEIGHTS = "study.json", "units", "weights"
+
+
+class Store:
+    """Keeps the units of a study in a folder.
+
+    Args:
+        folder: Made if it is not there.
+
+    Raises:
+        OutputError: if it cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            for part in (UNITS, WEIGHTS):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(explain(error, folder)) from error
+
+    def begin(self, study: Study, units: Iterable[Unit]) -> set[str]:
+        """Names of the units that are done already.
+
+        Units of the same scenario and windows that this study does not ask for (other policies, other seeds)
+        may be there, too.
+
+        Raises:
+            InputError: if the folder holds something of another study.
+        """
+        planned = {unit.name: unit for unit in units}
+        done: set[str] = set()
+        problems: list[Problem] = []
+        for file in sorted((self.folder / UNITS).glob("*.json")):
+            found, unit = _read(file), planned.get(file.stem)
+            expected = found.get("digest") if unit is None else unit.digest()
+            if found.get("study") != study.digest() or found.get("digest") != expected:
+                problems.append(_foreign(file))
+            elif unit is not None:
+                done.add(file.stem)
+        if problems:
+            raise InputError(problems)
+        write_json(self.folder / STUDY, study.content())
+        return done
+
+    def write(self, unit: Unit, result: Result) -> None:
+        """Keep what came of a unit; what it learnt first, so that a unit that is done is whole.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        if result.weights:
+            save_weights(self.folder / WEIGHTS / f"{unit.name}.npz", result.weights)
+        content = {
+            "study": unit.study.digest(),
+            "digest": unit.digest(),
+            "kind": unit.kind,
+            "policy": {"name": unit.contender.name, **unit.contender.content()},
+            "seed": unit.seed,
+            "window": None if unit.window is None else unit.window.content(),
+            "result": result.values,
+        }
+        write_json(self.folder / UNITS / f"{unit.name}.json", content)
+
+    def read(self, unit: Unit) -> dict[str, Any]:
+        """The values of a unit that is done.
+
+        Raises:
+            OutputError: if it is not, or its file cannot be read.
+        """
+        found = _read(self.folder / UNITS / f"{unit.name}.json")
+        if found.get("digest") != unit.digest():
+            raise OutputError(f"{self.folder}: {unit.name} was changed while the study ran")
+        values: dict[str, Any] = found["result"]
+        return values
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write what policies learnt, arrays by `LABEL/NAME`; `numpy.load` reads them without running any code.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    arrays = {f"{label}/{name}": array for label, own in weights.items() for name, array in own.items()}
+    with published(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{file} cannot be read: {error} (remove it, and it is computed again)") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _foreign(file: Path) -> Problem:
+    remedy = "nothing is ever overwritten: name another folder, or remove what is not wanted any more"
+    return Problem(f"{file} is of another study", remedy, path="--output")

@@ -1,0 +1,114 @@
+"""What a study is: a scenario, windows, policies and seeds, and what its results depend on. How it is
+computed is in `units`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import cosim
+from cosim.errors import InputError, Problem
+from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
+from cosim.studies.cases import Base, base_of, case
+from cosim.studies.contenders import Contender
+from cosim.studies.windows import Windows
+
+FORMAT = 1
+"""Of what is kept of a study; raised when older results cannot be read any more."""
+RULE = Contender("rule", "self-consumption", tune=False)
+"""The rule that learners start from."""
+_OWN = ("name", "folder", "seed", "policies", "outputs")
+"""Parts of the scenario that change no result: a study has seeds and policies of its own, and where files lie
+does not matter."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared, on what."""
+
+    base: Base = field(repr=False)
+    """The scenario, resolved, as plain values; its own time, seed and policies play no part."""
+    windows: Windows
+    contenders: tuple[Contender, ...]
+    """Who is compared."""
+    seeds: tuple[int, ...]
+    """Each draws population, profiles, market and policies anew."""
+    passes: int = 1
+    """How often learners go through the training window."""
+
+    @classmethod
+    def of(
+        cls,
+        scenario: Scenario,
+        windows: Windows,
+        contenders: Sequence[Contender],
+        seeds: Sequence[int],
+        passes: int = 1,
+    ) -> Study:
+        """The study of a scenario."""
+        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes)
+
+    def check(self) -> None:
+        """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
+
+        Raises:
+            InputError: with every mistake that was found.
+        """
+        train, seed = self.windows.train, self.seeds[0]
+        attempts: list[Callable[[], Any]] = [
+            partial(case, self.base, train, seed, contender) for contender in self.contenders
+        ]
+        attempts += [
+            partial(self._built, partial(case, self.base, window, seed, RULE))
+            for window in (train, *self.windows.tests)
+        ]
+        problems: dict[str, Problem] = {}
+        for attempt in attempts:
+            try:
+                attempt()
+            except InputError as error:
+                problems |= {str(problem): problem for problem in error.problems}
+        if problems:
+            raise InputError(list(problems.values()))
+
+    @staticmethod
+    def _built(scenario: Callable[[], Scenario]) -> Simulation:
+        return Simulation(scenario())
+
+    def common(self) -> dict[str, Any]:
+        """What all results depend on, whoever decides, as plain values."""
+        base = {key: value for key, value in self.base.items() if key not in _OWN}
+        base["horizon"] = {**base["horizon"], "start": None, "duration": None}
+        base["market"] = {**base["market"], "bidding": None}
+        base["labels"] = sorted(self.base["policies"])
+        return {"format": FORMAT, "cosim": cosim.__version__, "scenario": base, **self.windows.content()}
+
+    def digest(self) -> str:
+        """Hash of what all results depend on: what two studies with the same one found can be put together."""
+        return digest_of(self.common())
+
+    def periods(self, days: float) -> int:
+        """Settlement periods in so many days."""
+        return round(days * 24 * 60 / float(self.base["horizon"]["step_minutes"]))
+
+    def content(self) -> dict[str, Any]:
+        """As plain values, for people."""
+        return {
+            "scenario": self.base["name"],
+            **self.windows.content(),
+            "passes": self.passes,
+            "seeds": list(self.seeds),
+            "policies": [{"name": one.name, **one.content()} for one in self.contenders],
+            "cosim": cosim.__version__,
+            "digest": self.digest(),
+        }
+
+
+def digest_of(content: Any) -> str:
+    """Hash of plain values."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

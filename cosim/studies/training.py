@@ -1,0 +1,129 @@
+"""Training: several passes over one window, each going on where the last one stopped; and judging: what came
+of it, frozen, on a window of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.errors import PolicyError
+from cosim.policies.contract import Policy
+from cosim.simulation import Simulation
+from cosim.simulation.processes import Tell, after, silent
+from cosim.studies.cases import Base, case
+from cosim.studies.contenders import Contender
+from cosim.studies.episode import Episode, run_episode
+from cosim.studies.windows import Window
+
+Weights = Mapping[str, Mapping[str, FloatArray]]
+"""Label -> name -> array: what was learnt by the policy of each label."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of training."""
+
+    weights: Weights
+    passes: tuple[Episode, ...]
+
+
+def policies_of(simulation: Simulation) -> dict[str, Policy]:
+    """The policies of a simulation, by label."""
+    return {
+        f"{community.name}/{group.label}": group.policy
+        for community in simulation.communities
+        for group in community.deciders.groups
+    }
+
+
+def learns(simulation: Simulation) -> bool:
+    """Whether any of its policies learns."""
+    return any(policy.learns for policy in policies_of(simulation).values())
+
+
+def train(
+    base: Base,
+    window: Window,
+    seed: int,
+    contender: Contender,
+    passes: int = 1,
+    tell: Tell = silent,
+) -> Trained:
+    """Let a policy learn, online, while a window is simulated.
+
+    Args:
+        base: The scenario.
+        window: In which it learns.
+        seed: Of the scenario.
+        contender: The policy.
+        passes: How often it goes through the window: each time the world begins anew, and the learner goes on
+            with all that it had (`Policy.state_dict`).
+        tell: Called with the periods done in all passes.
+
+    Raises:
+        PolicyError: if it breaks its contract, or says that it learns and has nothing to show for it.
+    """
+    states: dict[str, dict[str, Any]] = {}
+    episodes: list[Episode] = []
+    weights: dict[str, dict[str, FloatArray]] = {}
+    scenario, done = case(base, window, seed, contender), 0
+    for _ in range(passes):
+        simulation = Simulation(scenario)
+        policies = policies_of(simulation)
+        for label, state in states.items():
+            policies[label].load_state_dict(state)
+            policies[label].reset()
+        episodes.append(run_episode(simulation, after(done, tell)))
+        done += scenario.horizon.periods
+        states = {label: policy.state_dict() for label, policy in policies.items()}
+        weights = {label: policy.weights() for label, policy in policies.items() if policy.learns}
+    for label, own in weights.items():
+        if not own:
+            raise PolicyError(f"policy {contender.kind!r} of {label!r} learns, but its weights() are empty")
+    return Trained(weights, tuple(episodes))
+
+
+def judge(
+    base: Base,
+    window: Window,
+    seed: int,
+    contender: Contender,
+    weights: Weights,
+    *,
+    explore: bool,
+    tell: Tell = silent,
+) -> Episode:
+    """Simulate a window with a policy that learns nothing any more.
+
+    Args:
+        base: The scenario.
+        window: In which it is judged.
+        seed: Of the scenario.
+        contender: The policy.
+        weights: What it learnt; empty for rules.
+        explore: Whether it draws its actions as in training, or takes its best ones.
+        tell: Called with the periods done.
+
+    Raises:
+        PolicyError: if it breaks its contract, or its weights change although it is frozen.
+    """
+    simulation = Simulation(case(base, window, seed, contender))
+    policies = policies_of(simulation)
+    for label, own in weights.items():
+        policies[label].load_weights(own)
+    for community in simulation.communities:
+        community.deciders.explore = explore
+        community.deciders.learning = False
+    episode = run_episode(simulation, tell)
+    for label, own in weights.items():
+        now = policies[label].weights()
+        changed = [name for name, array in own.items() if not np.array_equal(array, now[name])]
+        if changed:
+            raise PolicyError(
+                f"policy {contender.kind!r} of {label!r} was frozen, and yet changed {', '.join(changed)}"
+            )
+    return episode

@@ -1,0 +1,154 @@
+"""The work of a study in units. Each stands for itself: it is computed in whatever order, in whatever
+process, and once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from cosim.policies.registry import load
+from cosim.simulation import Simulation
+from cosim.simulation.processes import Tell, after, silent
+from cosim.studies.cases import case
+from cosim.studies.contenders import Contender
+from cosim.studies.episode import run_episode
+from cosim.studies.reference import optimum_eur
+from cosim.studies.study import RULE, Study, digest_of
+from cosim.studies.training import Trained, Weights, judge, learns, train
+from cosim.studies.tuning import trials, tune
+from cosim.studies.windows import Window
+
+Kind = Literal["optimum", "rule", "policy"]
+MODES = ("stochastic", "deterministic")
+"""How a frozen learner is judged: drawing its actions as in training, or taking its best ones. A rule does
+the same in either, and is simulated once."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a unit."""
+
+    values: dict[str, Any]
+    """Plain values."""
+    weights: Weights = field(default_factory=dict)
+    """What was learnt."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of a study that is computed and kept as a whole.
+
+    - `optimum`: what a test window could cost at best;
+    - `rule`: what the training window costs, day by day, with the rule that learners start from;
+    - `policy`: a policy, tuned or trained in the training window, judged in all test windows.
+    """
+
+    study: Study = field(repr=False)
+    kind: Kind
+    contender: Contender
+    seed: int
+    window: Window | None = None
+    """Of an optimum."""
+
+    @property
+    def name(self) -> str:
+        """In messages, and of its files."""
+        if self.kind == "policy":
+            return f"{self.contender.stem}_{self.seed}"
+        part = self.contender.bidding if self.window is None else self.window.stem
+        return f"{self.kind}.{part}_{self.seed}"
+
+    def digest(self) -> str:
+        """Hash of all that the result depends on."""
+        found: dict[str, Any] = {"kind": self.kind, "seed": self.seed, "study": self.study.digest()}
+        if self.kind == "policy":
+            found |= {"policy": self.contender.content(), "passes": self.study.passes}
+        elif self.window is None:
+            found["bidding"] = self.contender.bidding
+        else:
+            found["window"] = self.window.content()
+        return digest_of(found)
+
+    @property
+    def periods(self) -> int:
+        """How many periods are simulated, at most; an optimum counts as one."""
+        periods, windows = self.study.periods, self.study.windows
+        if self.window is not None:
+            return 1
+        if self.kind == "rule":
+            return periods(windows.train.days)
+        return self._before_judging + len(MODES) * sum(periods(window.days) for window in windows.tests)
+
+    @property
+    def _before_judging(self) -> int:
+        often = trials(self.contender)
+        if load(self.contender.kind).learns:
+            often += self.study.passes
+        return often * self.study.periods(self.study.windows.train.days)
+
+    def compute(self, tell: Tell = silent) -> Result:
+        """Do the work.
+
+        Args:
+            tell: Called with the periods done.
+
+        Raises:
+            CosimError: if something of the scenario cannot be used, or a run fails.
+        """
+        base, train_window = self.study.base, self.study.windows.train
+        if self.window is not None:
+            return Result({"optimum_eur": optimum_eur(case(base, self.window, self.seed, self.contender))})
+        if self.kind == "rule":
+            simulation = Simulation(case(base, train_window, self.seed, self.contender))
+            return Result({"training": run_episode(simulation, tell).content()})
+        return self._policy(tell)
+
+    def _policy(self, tell: Tell) -> Result:
+        """Tune or train in the training window; judge."""
+        base, window = self.study.base, self.study.windows.train
+        tuned = tune(base, window, self.seed, self.contender, tell)
+        trained = Trained({}, ())
+        is_learner = learns(Simulation(case(base, window, self.seed, tuned.contender)))
+        if is_learner:
+            trained = train(base, window, self.seed, tuned.contender, self.study.passes, tell)
+        weeks = self._weeks(tuned.contender, trained.weights, MODES if is_learner else MODES[:1], tell)
+        values = {
+            "learns": is_learner,
+            "chosen": tuned.chosen,
+            "tried": list(tuned.tried),
+            "training": [episode.content() for episode in trained.passes],
+            "weeks": weeks,
+        }
+        return Result(values, trained.weights)
+
+    def _weeks(
+        self, contender: Contender, weights: Weights, modes: tuple[str, ...], tell: Tell
+    ) -> list[dict[str, Any]]:
+        """The policy, frozen, in every test window and mode."""
+        study, done = self.study, self._before_judging
+        weeks = []
+        for test in study.windows.tests:
+            for mode in modes:
+                episode = judge(
+                    study.base,
+                    test,
+                    self.seed,
+                    contender,
+                    weights,
+                    explore=mode == "stochastic",
+                    tell=after(done, tell),
+                )
+                done += study.periods(test.days)
+                weeks.append({"window": test.name, "mode": mode, **episode.content()})
+        return weeks
+
+
+def units_of(study: Study) -> list[Unit]:
+    """All work of a study, what is short first."""
+    seeds, tests = study.seeds, study.windows.tests
+    # The optimum is the same whoever decides and however they bid.
+    found = [Unit(study, "optimum", RULE, seed, window) for seed in seeds for window in tests]
+    for mode in dict.fromkeys(one.bidding for one in study.contenders if load(one.kind).learns):
+        found += [Unit(study, "rule", replace(RULE, bidding=mode), seed) for seed in seeds]
+    found += [Unit(study, "policy", contender, seed) for contender in study.contenders for seed in seeds]
+    return found
