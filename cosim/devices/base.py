@@ -296,6 +296,11 @@ class Device(ABC):
             {carrier: np.array([taken[carrier] for taken in inputs]) for carrier in inputs[0]},
         )
 
+    def relaxed(self) -> tuple[str, ...]:
+        """What `envelope` leaves out of these devices, a few words each; empty where every plan within it can
+        be carried out."""
+        return ()
+
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """State after a period in which the devices drew `energy_kwh`; pure."""
         del period, energy_kwh

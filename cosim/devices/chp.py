@@ -115,6 +115,11 @@ class Chp(HeatSource):
         most, least = self._reach_kwh(state["output_kw"], self.site.clock.hours, count)
         return Envelope(self.carrier, most, least, self.inputs_of(first, count))
 
+    def relaxed(self) -> tuple[str, ...]:
+        """The minimum load, and the ramp where it takes longer than a period."""
+        slow = bool((self._change_kw < self.columns["max_heat_kw"]).any())
+        return (*super().relaxed(), *(("ramp between later periods",) if slow else ()))
+
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Remembers the output; raises AuditError where it is outside of what minimum load and ramp allow."""
         what = f"period {period.index}: {self.kind}"

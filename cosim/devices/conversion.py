@@ -67,6 +67,10 @@ class HeatSource(Device):
         most = self.capacity_kwh(first, count)
         return Envelope(self.carrier, -most, np.zeros_like(most), self.inputs_of(first, count))
 
+    def relaxed(self) -> tuple[str, ...]:
+        """The minimum load, where there is one."""
+        return ("minimum load",) if np.any(self.columns.get("minimum_load", 0.0)) else ()
+
     def commit(self, state: State, period: Period, energy_kwh: FloatArray) -> State:
         """Nothing is remembered; raises AuditError where more is given than is possible, or less than the
         minimum load."""

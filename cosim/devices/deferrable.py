@@ -238,6 +238,10 @@ class Deferrable(Device):
         )
         return Envelope(self.carrier, low, high, store=store)
 
+    def relaxed(self) -> tuple[str, ...]:
+        """Jobs that may not pause."""
+        return () if self._pausing.all() else ("a job that may not pause is drawn in parts",)
+
     def _runs(self, state: State, job: Span, first: int) -> BoolArray:
         """Whether a job is under way that cannot be interrupted, shape (d,)."""
         return ~self._pausing & (state["done_kwh"] > 0.0) & (job.begin < first) & (first < job.end)

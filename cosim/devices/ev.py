@@ -189,6 +189,12 @@ class Ev(StorageDevice):
         low, high = np.where(home, -given_kwh, 0.0), np.where(home, power_kwh, 0.0)
         return Envelope(self.carrier, low, high, store=store)
 
+    def relaxed(self) -> tuple[str, ...]:
+        """What those that start above the wanted energy may do."""
+        c = self.columns
+        above = (c["initial_soc"] > c["departure_soc"]) & (c["max_discharge_kw"] > 0.0)
+        return ("energy above the wanted one is fetched back",) if above.any() else ()
+
     def _window(
         self, stay: Span, begin: IntArray, row: IntArray, least: FloatArray, most: FloatArray
     ) -> tuple[FloatArray, FloatArray]:

@@ -44,6 +44,8 @@ class Owned:
     """Value of energy inside [EUR/kWh] that the action -1 stands for, shape (d,)."""
     value_high: FloatArray
     """Value that +1 stands for, shape (d,)."""
+    end_value: FloatArray | None = None
+    """What a kWh inside after the last period is worth [EUR/kWh], shape (d,); None: whoever plans says so."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -79,6 +81,7 @@ class Owned:
             self.high_kwh[chosen],
             self.value_low[chosen],
             self.value_high[chosen],
+            None if self.end_value is None else self.end_value[chosen],
         )
 
 

@@ -139,10 +139,12 @@ def _total(owned: Owned) -> FloatArray:
 
 
 def _end_value(owned: Owned, outlook: Outlook) -> FloatArray:
-    """Electric stores are worth what they can give; heat is worth what the cheapest source of it costs its
-    owner on the average, in the blocks that are looked at."""
+    """What the outlook says. Else electric stores are worth what they can give; heat is worth what the
+    cheapest source of it costs its owner on the average, in the blocks that are looked at."""
     store = owned.envelope.store
     assert store is not None
+    if owned.end_value is not None:
+        return owned.end_value
     if owned.envelope.carrier == "electricity":
         return outlook.stored_value[owned.owner] * store.discharge_efficiency
     return _cheapest_heat(outlook)[owned.owner]

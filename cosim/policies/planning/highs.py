@@ -4,7 +4,7 @@ banner whatever it is told (linopy 0.10: the model is passed on before the optio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from cosim.errors import PolicyError
 if TYPE_CHECKING:
     from linopy import Model
 
-OPTIONS: dict[str, Any] = {"output_flag": False, "solver": "simplex", "threads": 1}
-"""The simplex method ends in a vertex and was quicker here than interior points; one thread: the same vertex,
-among several optimal ones, whatever the machine."""
+Method = Literal["simplex", "ipm"]
+"""How a programme is solved. Both end in a vertex: interior points (ipm) with a crossover. The simplex method is
+quicker up to a day or two of a community, interior points for weeks."""
+OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1}
+"""One thread: the same vertex, among several optimal ones, whatever the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,12 @@ class Optimum:
         return found
 
 
-def solve(model: Model) -> Optimum:
+def solve(model: Model, method: Method = "simplex") -> Optimum:
     """Solve a linear programme.
+
+    Args:
+        model: The programme.
+        method: How.
 
     Raises:
         PolicyError: unless the optimum was found.
@@ -54,7 +60,7 @@ def solve(model: Model) -> Optimum:
     from highspy import Highs, HighsModelStatus
 
     solver = Highs()
-    for option, setting in OPTIONS.items():
+    for option, setting in {**OPTIONS, "solver": method}.items():
         solver.setOptionValue(option, setting)
     given = model.matrices
     rows = given.A.tocsr()

@@ -26,7 +26,7 @@ from cosim.core.carriers import Carrier
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.blocks import Blocks, by_block
 from cosim.policies.planning.columns import Columns
-from cosim.policies.planning.highs import Optimum, solve
+from cosim.policies.planning.highs import Method, Optimum, solve
 
 if TYPE_CHECKING:
     from linopy import Model
@@ -51,6 +51,9 @@ class Solution:
     """Everything that is minimised, penalties and the value of what is stored at the end included."""
     cost_eur: float
     """What the utility, the gas and the charges on trades cost: the first line of what is minimised."""
+    bills_eur: FloatArray
+    """The same by prosumer, shape (n,): what members pay each other is not in it, what was traded at
+    `heat_market_price` is."""
     energy_kwh: dict[str, FloatArray]
     """Kind -> energy at the main terminal, shape (B, d)."""
     inside_kwh: dict[str, FloatArray]
@@ -66,6 +69,13 @@ class Solution:
     `dumped`, each of shape (B, n), not negative."""
     gas_kwh: FloatArray
     """Shape (B, n)."""
+    market_price: FloatArray
+    """Dual of what is bought being what is sold, the price at which sellers sell and buyers, who pay the
+    charges on top, buy; NaN where nobody trades at all, shape (B,)."""
+    heat_market_price: FloatArray
+    """The same of heat as delivered, shape (B,)."""
+    at_once_kwh: float
+    """Charged and discharged by one store in one block: no device can do that."""
     outside_kwh: float
     """Content outside its window, summed over blocks, and loads that miss their deadline: 0 where the
     envelopes can be kept."""
@@ -78,7 +88,9 @@ def optimise(
     blocks: Blocks | None = None,
     *,
     trade: bool = True,
+    price_taking: bool = False,
     penalty_eur_per_kwh: float = PENALTY_EUR_PER_KWH,
+    method: Method = "simplex",
 ) -> Solution:
     """Solve for all prosumers of an outlook together.
 
@@ -86,15 +98,19 @@ def optimise(
         outlook: Devices and prices; with realised series instead of forecasts, the optimum in hindsight.
         blocks: How periods are put together; None: not at all.
         trade: False: nobody trades, so that each prosumer is optimised by itself.
+        price_taking: Without `trade`: members of the loop buy and sell heat at `heat_market_price`, as much as
+            the loop carries, where that is not NaN. For electricity the same is a question of prices: lower
+            `retail` and raise `feed_in`.
         penalty_eur_per_kwh: For unserved heat and content outside its window.
+        method: Of the solver.
 
     Raises:
         PolicyError: if there is no solution (an envelope that contradicts itself), or none was found.
     """
     began = perf_counter()
     blocks = Blocks.single(outlook.count) if blocks is None else blocks
-    programme = _Programme(by_block(outlook, blocks), blocks, trade, penalty_eur_per_kwh)
-    found = programme.solve()
+    programme = _Programme(by_block(outlook, blocks), blocks, trade, price_taking, penalty_eur_per_kwh)
+    found = programme.solve(method)
     return programme.solution(found, perf_counter() - began)
 
 
@@ -105,13 +121,17 @@ class _Programme:
         outlook: In blocks.
         blocks: How many periods each has.
         trade: Whether anybody trades.
+        price_taking: Whether heat is traded at given prices.
         penalty: [EUR/kWh].
     """
 
-    def __init__(self, outlook: Outlook, blocks: Blocks, trade: bool, penalty: float) -> None:
+    def __init__(
+        self, outlook: Outlook, blocks: Blocks, trade: bool, price_taking: bool, penalty: float
+    ) -> None:
         from linopy import Model
 
         self.outlook, self.blocks, self.penalty = outlook, blocks, penalty
+        self.price_taking = price_taking and not trade
         self.columns = Columns.of(outlook)
         self.model: Model = Model()
         self.priced: list[tuple[IntArray, FloatArray]] = []
@@ -263,16 +283,21 @@ class _Programme:
         endless = np.full_like(firm, np.inf)
         terms: list[Term] = [(labels[rows], -numbers[rows]) for labels, numbers in self.net["heat"]]
         offers = [("unserved", 1.0, self.penalty, endless), ("dumped", -1.0, 0.0, endless)]
-        traded = trade and bool(look.heat_loop[rows].any())
+        traded = (trade or self.price_taking) and bool(look.heat_loop[rows].any())
         if traded:
-            most = np.where(look.heat_loop[rows, None], endless, 0.0)
-            offers += [("heat_bought", 1.0, LEAST_CHARGE, most), ("heat_sold", -1.0, LEAST_CHARGE, most)]
+            most, price = np.where(look.heat_loop[rows, None], endless, 0.0), np.zeros(len(self.blocks))
+            if self.price_taking:
+                price, carried = self._given_heat_price()
+                most = np.minimum(most, carried)
+            offers.append(("heat_bought", 1.0, price + LEAST_CHARGE, most))
+            most = most / (1.0 - look.loss_factor)
+            offers.append(("heat_sold", -1.0, LEAST_CHARGE - (1.0 - look.loss_factor) * price, most))
         for name, sign, price, most in offers:
             labels = self._variable(name, "warm", 0.0, most)
             self._price(labels, price)
             terms.append((labels, sign))
         self._require("heat", ("warm", "block"), terms, "=", firm)
-        if not traded:
+        if not traded or self.price_taking:
             return
         delivered, given = terms[-2][0].T, terms[-1][0].T
         loop: list[Term] = [(delivered, 1.0), (given, look.loss_factor - 1.0)]
@@ -281,7 +306,15 @@ class _Programme:
             capacity = look.loop_capacity_kwh * self.blocks.width
             self._require("capacity", ("block",), [(delivered, 1.0)], "<=", capacity)
 
-    def solve(self) -> Optimum:
+    def _given_heat_price(self) -> tuple[FloatArray, FloatArray]:
+        """Price of heat in each block, and how much one prosumer can trade [kWh], shape (B,) each."""
+        price = self.outlook.heat_market_price
+        if price is None:
+            return np.zeros(len(self.blocks)), np.zeros(len(self.blocks))
+        carried = np.where(np.isnan(price), 0.0, self.outlook.loop_capacity_kwh * self.blocks.width)
+        return np.nan_to_num(price), carried
+
+    def solve(self, method: Method) -> Optimum:
         """Solve it.
 
         Raises:
@@ -293,17 +326,19 @@ class _Programme:
         labels, prices = (np.concatenate(column) for column in zip(*self.priced, strict=True))
         terms = Dataset({"coeffs": ("_term", prices), "vars": ("_term", labels), "const": 0.0})
         self.model.add_objective(LinearExpression(terms, self.model))
-        return solve(self.model)
+        return solve(self.model, method)
 
     def solution(self, found: Optimum, seconds: float) -> Solution:
         """Take the optimum apart."""
         own, n, count = self.columns, len(self.outlook), len(self.blocks)
         energy, value = own.low.copy(), np.zeros_like(own.low)
-        inside = np.zeros_like(own.low)
+        inside, at_once = np.zeros_like(own.low), 0.0
         if len(self.free):
             energy[self.free] = found.value("power")
         if len(own.store):
-            energy[own.store] = found.value("charge") - found.value("give")
+            charge, give = found.value("charge"), found.value("give")
+            energy[own.store] = charge - give
+            at_once = float(np.minimum(charge, give).clip(min=0.0).sum())
             inside[own.store] = found.value("inside")
             value[own.store] = -found.dual("content")
         if len(self.due):
@@ -321,10 +356,12 @@ class _Programme:
         outside = sum(float(found.value(name).sum()) for name in ("short", "over", "late") if found.has(name))
         stores, remembers = own.stores, own.stores | ~np.isnan(own.total)
         kinds = own.rows_of.items()
+        bills = self._utility_eur(flows) + (gas * self.outlook.gas_price.T).sum(axis=1)
         return Solution(
             blocks=self.blocks,
             objective_eur=found.objective + self._firm_gas_eur(),
-            cost_eur=self._utility_eur(flows) + float((gas * self.outlook.gas_price.T).sum()),
+            cost_eur=float(bills.sum()),
+            bills_eur=bills,
             energy_kwh={kind: energy[rows].T for kind, rows in kinds},
             inside_kwh={kind: inside[rows].T for kind, rows in kinds if stores[rows].any()},
             value={kind: value[rows].T for kind, rows in kinds if remembers[rows].any()},
@@ -332,17 +369,31 @@ class _Programme:
             heat_price=heat_price,
             flows_kwh=flows,
             gas_kwh=gas.T,
+            market_price=self._clearing_price(found, "market"),
+            heat_market_price=self._clearing_price(found, "loop"),
+            at_once_kwh=at_once,
             outside_kwh=outside,
             seconds=seconds,
         )
 
-    def _utility_eur(self, flows: dict[str, FloatArray]) -> float:
-        """Bills of the utility, and charges on trades."""
+    def _clearing_price(self, found: Optimum, name: str) -> FloatArray:
+        """What the dual of a market's balance says of its price, shape (B,); NaN without a market."""
+        if name not in self.model.constraints:
+            return np.full(len(self.blocks), np.nan)
+        return -found.dual(name)
+
+    def _utility_eur(self, flows: dict[str, FloatArray]) -> FloatArray:
+        """Bills of the utility, charges on trades, and heat traded at given prices, shape (n,)."""
         look = self.outlook
         feed_in = np.minimum(look.feed_in, look.retail)
         bought = np.maximum(look.retail - look.bid_ceiling, 0.0) * flows["bought"]
         sold = np.maximum(look.ask_floor - feed_in, 0.0) * flows["sold"]
-        return float((look.retail * flows["import"] - feed_in * flows["export"] + bought + sold).sum())
+        paid = look.retail * flows["import"] - feed_in * flows["export"] + bought + sold
+        if self.price_taking:
+            delivered = flows["heat_bought"] - (1.0 - look.loss_factor) * flows["heat_sold"]
+            paid = paid + self._given_heat_price()[0][:, None] * delivered
+        bills: FloatArray = paid.sum(axis=0)
+        return bills
 
     def _firm_gas_eur(self) -> float:
         """Gas of devices with nothing to decide: no variable stands for it."""
