@@ -1,5 +1,5 @@
-"""The bars that `cosim run` and `cosim compare` show while they simulate. They only show: figures come from
-the simulation."""
+"""The bars that `cosim run`, `cosim compare` and `cosim evaluate` show while they simulate. They only show:
+figures come from the simulation."""
 
 from __future__ import annotations
 
@@ -77,5 +77,39 @@ def variant_bars(variants: Sequence[tuple[str, int]]) -> Iterator[Callable[[str,
                 bar.stop_task(tasks[name])
             whole = state in ("done", "kept")
             bar.update(tasks[name], completed=totals[name] if whole else done, state=state)
+
+        yield show
+
+
+@contextmanager
+def unit_bars() -> Iterator[Callable[[str, int, int, str], None]]:
+    """A bar on standard error for each unit of work that is being done, and what was done last above them.
+
+    What it yields is called with a unit's name, how many of its periods are done, of how many, and its state.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(30),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, periods: int, state: str) -> None:
+            if state == "running":
+                if name not in tasks:
+                    tasks[name] = bar.add_task(escape(name), total=periods)
+                bar.update(tasks[name], completed=done)
+                return
+            if name in tasks:
+                bar.remove_task(tasks.pop(name))
+            console.print(f"{name}: {state}", markup=False, highlight=False)
 
         yield show

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cosim.errors import InputError, Problem, ScenarioError
 from cosim.policies.registry import load
+from cosim.scenario.schema import Scenario
 from cosim.scenario.yaml_file import parse_value, read
 
 Bidding = Literal["reservation", "setpoint"]
@@ -92,6 +93,23 @@ def contenders_of(texts: Sequence[str], biddings: Sequence[str] = ("reservation"
         if mode in biddings
         for name, kind, parameters in named
     ]
+
+
+def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contender]:
+    """Self-consumption and the policies of a scenario, in each bidding mode.
+
+    Raises:
+        InputError: as `contenders_of`.
+    """
+    rule = contenders_of(["self-consumption"], biddings)
+    plain = scenario.model_dump(mode="json")["policies"]
+    own = [
+        Contender(label if label != "default" else use["kind"], use["kind"], use["parameters"], one.bidding)
+        for one in rule
+        for label, use in plain.items()
+        if use["kind"] != one.kind
+    ]
+    return [*rule, *own]
 
 
 def _stem(name: str) -> str:

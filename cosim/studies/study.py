@@ -40,6 +40,8 @@ class Study:
     """Each draws population, profiles, market and policies anew."""
     passes: int = 1
     """How often learners go through the training window."""
+    regret: bool = False
+    """Whether the price-taker regret is computed, too: a linear programme for each prosumer and window."""
 
     @classmethod
     def of(
@@ -49,9 +51,10 @@ class Study:
         contenders: Sequence[Contender],
         seeds: Sequence[int],
         passes: int = 1,
+        regret: bool = False,
     ) -> Study:
         """The study of a scenario."""
-        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes)
+        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret)
 
     def check(self) -> None:
         """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
@@ -89,7 +92,7 @@ class Study:
         return {"format": FORMAT, "cosim": cosim.__version__, "scenario": base, **self.windows.content()}
 
     def digest(self) -> str:
-        """Hash of what all results depend on: what two studies with the same one found can be put together."""
+        """Hash of what all results depend on: two studies with the same one may share a folder."""
         return digest_of(self.common())
 
     def periods(self, days: float) -> int:
@@ -102,6 +105,7 @@ class Study:
             "scenario": self.base["name"],
             **self.windows.content(),
             "passes": self.passes,
+            "regret": self.regret,
             "seeds": list(self.seeds),
             "policies": [{"name": one.name, **one.content()} for one in self.contenders],
             "cosim": cosim.__version__,

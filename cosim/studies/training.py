@@ -12,12 +12,10 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy
+from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.simulation.processes import Tell, after, silent
-from cosim.studies.cases import Base, case
-from cosim.studies.contenders import Contender
 from cosim.studies.episode import Episode, run_episode
-from cosim.studies.windows import Window
 
 Weights = Mapping[str, Mapping[str, FloatArray]]
 """Label -> name -> array: what was learnt by the policy of each label."""
@@ -45,32 +43,22 @@ def learns(simulation: Simulation) -> bool:
     return any(policy.learns for policy in policies_of(simulation).values())
 
 
-def train(
-    base: Base,
-    window: Window,
-    seed: int,
-    contender: Contender,
-    passes: int = 1,
-    tell: Tell = silent,
-) -> Trained:
-    """Let a policy learn, online, while a window is simulated.
+def train(scenario: Scenario, passes: int = 1, tell: Tell = silent) -> Trained:
+    """Let policies learn, online, while a scenario is simulated.
 
     Args:
-        base: The scenario.
-        window: In which it learns.
-        seed: Of the scenario.
-        contender: The policy.
-        passes: How often it goes through the window: each time the world begins anew, and the learner goes on
-            with all that it had (`Policy.state_dict`).
+        scenario: In which they learn.
+        passes: How often they go through it: each time the world begins anew, and a learner goes on with all
+            that it had (`Policy.state_dict`).
         tell: Called with the periods done in all passes.
 
     Raises:
-        PolicyError: if it breaks its contract, or says that it learns and has nothing to show for it.
+        PolicyError: if one breaks its contract, or says that it learns and has nothing to show for it.
     """
     states: dict[str, dict[str, Any]] = {}
     episodes: list[Episode] = []
     weights: dict[str, dict[str, FloatArray]] = {}
-    scenario, done = case(base, window, seed, contender), 0
+    done = 0
     for _ in range(passes):
         simulation = Simulation(scenario)
         policies = policies_of(simulation)
@@ -83,35 +71,23 @@ def train(
         weights = {label: policy.weights() for label, policy in policies.items() if policy.learns}
     for label, own in weights.items():
         if not own:
-            raise PolicyError(f"policy {contender.kind!r} of {label!r} learns, but its weights() are empty")
+            raise PolicyError(f"{_title(policies[label], label)} learns, but its weights() are empty")
     return Trained(weights, tuple(episodes))
 
 
-def judge(
-    base: Base,
-    window: Window,
-    seed: int,
-    contender: Contender,
-    weights: Weights,
-    *,
-    explore: bool,
-    tell: Tell = silent,
-) -> Episode:
-    """Simulate a window with a policy that learns nothing any more.
+def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = silent) -> Episode:
+    """Simulate a scenario with policies that learn nothing any more.
 
     Args:
-        base: The scenario.
-        window: In which it is judged.
-        seed: Of the scenario.
-        contender: The policy.
-        weights: What it learnt; empty for rules.
-        explore: Whether it draws its actions as in training, or takes its best ones.
+        scenario: In which they are judged.
+        weights: What they learnt; empty for rules.
+        explore: Whether they draw their actions as in training, or take their best ones.
         tell: Called with the periods done.
 
     Raises:
-        PolicyError: if it breaks its contract, or its weights change although it is frozen.
+        PolicyError: if one breaks its contract, or its weights change although it is frozen.
     """
-    simulation = Simulation(case(base, window, seed, contender))
+    simulation = Simulation(scenario)
     policies = policies_of(simulation)
     for label, own in weights.items():
         policies[label].load_weights(own)
@@ -123,7 +99,10 @@ def judge(
         now = policies[label].weights()
         changed = [name for name, array in own.items() if not np.array_equal(array, now[name])]
         if changed:
-            raise PolicyError(
-                f"policy {contender.kind!r} of {label!r} was frozen, and yet changed {', '.join(changed)}"
-            )
+            names = ", ".join(changed)
+            raise PolicyError(f"{_title(policies[label], label)} was frozen, and yet changed {names}")
     return episode
+
+
+def _title(policy: Policy, label: str) -> str:
+    return f"policy {policy.name!r} of {label!r}"

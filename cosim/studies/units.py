@@ -6,13 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from cosim.analysis.hindsight import hindsight
+from cosim.analysis.optimum import bound
+from cosim.analysis.regret import best_response_eur
+from cosim.core.arrays import FloatArray
 from cosim.policies.registry import load
+from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.simulation.processes import Tell, after, silent
 from cosim.studies.cases import case
 from cosim.studies.contenders import Contender
-from cosim.studies.episode import run_episode
-from cosim.studies.reference import optimum_eur
+from cosim.studies.episode import Episode, run_episode
 from cosim.studies.study import RULE, Study, digest_of
 from cosim.studies.training import Trained, Weights, judge, learns, train
 from cosim.studies.tuning import trials, tune
@@ -63,6 +67,7 @@ class Unit:
         found: dict[str, Any] = {"kind": self.kind, "seed": self.seed, "study": self.study.digest()}
         if self.kind == "policy":
             found |= {"policy": self.contender.content(), "passes": self.study.passes}
+            found["regret"] = self.study.regret
         elif self.window is None:
             found["bidding"] = self.contender.bidding
         else:
@@ -97,7 +102,7 @@ class Unit:
         """
         base, train_window = self.study.base, self.study.windows.train
         if self.window is not None:
-            return Result({"optimum_eur": optimum_eur(case(base, self.window, self.seed, self.contender))})
+            return Result(_optimum(case(base, self.window, self.seed, self.contender)))
         if self.kind == "rule":
             simulation = Simulation(case(base, train_window, self.seed, self.contender))
             return Result({"training": run_episode(simulation, tell).content()})
@@ -110,7 +115,7 @@ class Unit:
         trained = Trained({}, ())
         is_learner = learns(Simulation(case(base, window, self.seed, tuned.contender)))
         if is_learner:
-            trained = train(base, window, self.seed, tuned.contender, self.study.passes, tell)
+            trained = train(case(base, window, self.seed, tuned.contender), self.study.passes, tell)
         weeks = self._weeks(tuned.contender, trained.weights, MODES if is_learner else MODES[:1], tell)
         values = {
             "learns": is_learner,
@@ -128,19 +133,34 @@ class Unit:
         study, done = self.study, self._before_judging
         weeks = []
         for test in study.windows.tests:
+            scenario = case(study.base, test, self.seed, contender)
             for mode in modes:
-                episode = judge(
-                    study.base,
-                    test,
-                    self.seed,
-                    contender,
-                    weights,
-                    explore=mode == "stochastic",
-                    tell=after(done, tell),
-                )
+                explore = mode == MODES[0]
+                episode = judge(scenario, weights, explore=explore, tell=after(done, tell))
                 done += study.periods(test.days)
                 weeks.append({"window": test.name, "mode": mode, **episode.content()})
+                if study.regret and explore:
+                    weeks[-1]["regret_eur"] = _regret_eur(scenario, episode).tolist()
         return weeks
+
+
+def _optimum(scenario: Scenario) -> dict[str, Any]:
+    """What a window costs at best, and without trade."""
+    found = bound(scenario)
+    return {
+        "optimum_eur": found.optimum_eur,
+        "alone_eur": found.alone_eur,
+        "greedy_eur": found.greedy_eur,
+        "traded_kwh": float(found.traded_kwh.sum()),
+        "notes": list(found.notes),
+    }
+
+
+def _regret_eur(scenario: Scenario, episode: Episode) -> FloatArray:
+    """Price-taker regret of each prosumer, shape (n,): what it paid less what its best response costs."""
+    prices = episode.market_price, episode.heat_market_price
+    regret: FloatArray = episode.prosumer_eur - best_response_eur(hindsight(scenario), *prices)
+    return regret
 
 
 def units_of(study: Study) -> list[Unit]:

@@ -1,0 +1,194 @@
+"""The command that says how good policies are: trained in one window of time, judged in others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cosim.cli.base import Json, Quiet, ScenarioFile, Set, opened, put, put_json, reported, settings
+from cosim.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from cosim.scenario.schema import Scenario
+    from cosim.studies.contenders import Contender
+    from cosim.studies.evaluate import News
+    from cosim.studies.study import Study
+    from cosim.studies.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is done if nothing else is said."""
+
+    seeds: int
+    train_days: float
+    test_days: float
+
+
+FULL, QUICK = Extent(5, 105.0, 7.0), Extent(2, 14.0, 2.0)
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - one option each
+    scenario: ScenarioFile,
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND,KIND...",
+            help="Who is compared: names of policies, with parameters KIND:PARAMETER=VALUE, called otherwise "
+            "NAME@KIND:..., or FILE.yaml with policies as a scenario has them; may be repeated. "
+            "Left out: self-consumption and the scenario's own policies.",
+        ),
+    ] = None,
+    bidding: Annotated[
+        str, typer.Option(metavar="MODE,MODE", help="How they bid: reservation, setpoint, or both.")
+    ] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds: 1, 2, ... (5).")] = None,
+    train: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Start of training (Monday of ISO week 6).")
+    ] = None,
+    train_days: Annotated[
+        float | None, typer.Option(min=0.001, help="How long training takes [days] (105).")
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="How often learners go through it.")] = 1,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATE,NAME=DATE",
+            help="Starts of the windows to judge in (Mondays of ISO weeks 3, 21, 29, 42); may be repeated.",
+        ),
+    ] = None,
+    test_days: Annotated[
+        float | None, typer.Option(min=0.001, help="Length of each of them [days] (7).")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Policy that others are compared with (the first).")
+    ] = None,
+    tune: Annotated[bool, typer.Option(help="Choose parameters of rules in training.")] = True,
+    regret: Annotated[bool, typer.Option("--regret", help="Also compute the price-taker regret.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small one: 2 seeds, 14 days of training, windows of 2 days.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that work at the same time.")] = 2,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the study; what is in it already is not computed again. "
+            "Left out: outputs/evaluate-SCENARIO-DATE-TIME."
+        ),
+    ] = None,
+    set_: Set = None,
+    quiet: Quiet = False,
+    json_: Json = False,
+) -> None:
+    """Train policies in one window of time, freeze them, judge them in others: how good they are."""
+    with reported():
+        loaded = opened(scenario, settings(set_), None, None).scenario
+        defaults = QUICK if quick else FULL
+        span = (train, train_days or defaults.train_days, listed(test), test_days or defaults.test_days)
+        windows = _windows(loaded, *span)
+        contenders = _contenders(loaded, policies, listed([bidding]), tune)
+        study = _study(loaded, windows, contenders, seeds or defaults.seeds, passes, regret)
+        _evaluated(study, _folder(output, scenario), jobs, against, (quiet, json_))
+
+
+def _windows(
+    scenario: Scenario, train: str | None, train_days: float, tests: Sequence[str], test_days: float
+) -> Windows:
+    from cosim.studies.windows import windows_of
+
+    return windows_of(scenario.horizon.start.year, train, train_days, tests, test_days)
+
+
+def _contenders(
+    scenario: Scenario, policies: Sequence[str] | None, modes: Sequence[str], tune: bool
+) -> list[Contender]:
+    """Who is compared, in each bidding mode."""
+    from cosim.studies.contenders import contenders_of, own_contenders
+
+    modes = modes or [scenario.market.bidding]
+    found = contenders_of(policies, modes) if policies else own_contenders(scenario, modes)
+    return [replace(one, tune=tune) for one in found]
+
+
+def _study(
+    scenario: Scenario,
+    windows: Windows,
+    contenders: Sequence[Contender],
+    seeds: int,
+    passes: int,
+    regret: bool,
+) -> Study:
+    """The study, of which everything fits together: a mistake is told before hours of work."""
+    from cosim.studies.study import Study
+
+    study = Study.of(scenario, windows, contenders, range(1, seeds + 1), passes, regret)
+    study.check()
+    return study
+
+
+def _evaluated(
+    study: Study, folder: Callable[[], Path], jobs: int, against: str | None, shown: tuple[bool, bool]
+) -> None:
+    """Do a study, write what came of it, print it unless it is to be quiet."""
+    from cosim.studies.evaluate import evaluate as compute
+    from cosim.studies.summary import content, reference_of, summarise, write_results
+    from cosim.studies.tables import tables
+
+    quiet, as_json = shown
+    against, where = reference_of(study, against), folder()
+    with _progress(quiet or as_json) as tell:
+        news = compute(study, where, jobs, tell)
+    failed = [one for one in news if one.state == "failed"]
+    summary = summarise(study, where, against, missing=bool(failed))
+    files = write_results(summary, where)
+    if as_json:
+        put_json(content(summary))
+    elif not quiet:
+        put(*tables(summary), "", f"Written to {where}: {', '.join(file.name for file in files)}")
+    for one in failed:
+        for line in one.lines:
+            typer.echo(f"{one.unit.name}: {line}", err=True)
+    if failed:
+        raise typer.Exit(max(one.exit_code for one in failed))
+
+
+def listed(texts: Sequence[str] | None) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for text in texts or () for part in text.split(",") if part.strip()]
+
+
+def _folder(output: Path | None, file: Path) -> Callable[[], Path]:
+    """Makes the folder of the study, once it is known that there is something to put into it."""
+    from cosim.results.writer import make_folder
+
+    if output is None:
+        return lambda: make_folder(f"evaluate-{file.stem}")
+    if output.is_file():
+        raise InputError(Problem(f"{output} is a file", "name a folder", path="--output"))
+    return lambda: output
+
+
+@contextmanager
+def _progress(silent: bool) -> Iterator[Callable[[News], None]]:
+    """How far the units are, on standard error: bars in a terminal, else a line when one ends."""
+    if silent:
+        yield lambda news: None
+    elif sys.stderr.isatty():
+        from cosim.progress import unit_bars
+
+        with unit_bars() as bars:
+            yield lambda news: bars(news.unit.name, news.done, news.unit.periods, news.state)
+    else:
+        words = {"kept": "was computed before", "done": "done", "failed": "failed"}
+
+        def tell(news: News) -> None:
+            if news.state in words:
+                typer.echo(f"{news.unit.name}: {words[news.state]}", err=True)
+
+        yield tell

@@ -1,0 +1,139 @@
+"""What a study found as tables for people. Wording and layout only; figures come from `summary`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from cosim.results.show import frame, number
+from cosim.studies.contenders import Contender
+from cosim.studies.measured import FIRST_DAYS, Key
+from cosim.studies.measures import Interval
+from cosim.studies.summary import Summary
+from cosim.studies.units import MODES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+STOCHASTIC, DETERMINISTIC = MODES
+
+
+def tables(summary: Summary) -> Iterator[RenderableType | str]:
+    """All tables, and the notes that belong to them."""
+    study = summary.study
+    tests = ", ".join(f"{one.name} {one.start:%Y-%m-%d}" for one in study.windows.tests)
+    yield _quality(summary)
+    yield _by_window(summary)
+    yield _trade(summary)
+    if any(summary.row(contender, Key("first_days_eur")) for contender in study.contenders):
+        yield _training(summary)
+    yield f"Judged, frozen, in {tests}; {study.windows.tests[0].days:g} days each."
+    yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
+    yield from _chosen(summary)
+    yield from (f"Optimum: {note}" for note in summary.notes)
+
+
+def label_of(summary: Summary, contender: Contender) -> str:
+    """What a policy is called in tables."""
+    modes = {one.bidding for one in summary.study.contenders}
+    return f"{contender.name} ({contender.bidding})" if len(modes) > 1 else contender.name
+
+
+Column = tuple[str, Callable[[Contender], str]]
+
+
+def _table(summary: Summary, title: str, columns: list[Column]) -> RenderableType:
+    import pandas as pd
+
+    rows = [
+        {"policy": label_of(summary, contender), **{name: cell(contender) for name, cell in columns}}
+        for contender in summary.study.contenders
+    ]
+    kept = [name for name, _ in columns if any(row[name] != "-" for row in rows)]
+    return frame(pd.DataFrame(rows)[["policy", *kept]], title)
+
+
+def _cells(summary: Summary, key: Key, decimals: int) -> Callable[[Contender], str]:
+    def cell(contender: Contender) -> str:
+        row = summary.row(contender, key)
+        return "-" if row is None else interval_text(row.over_seeds, decimals)
+
+    return cell
+
+
+def _differences(summary: Summary, key: Key, decimals: int) -> Callable[[Contender], str]:
+    def cell(contender: Contender) -> str:
+        row = summary.row(contender, key)
+        if row is None or row.difference is None:
+            return "-"
+        return interval_text(row.difference, decimals, sign=True)
+
+    return cell
+
+
+def interval_text(found: Interval, decimals: int, *, sign: bool = False) -> str:
+    """Mean and bounds: `0.84 [0.82, 0.86]`; the mean alone if there are none."""
+    mean = number(found.mean, decimals, sign=sign)
+    if found.count < 2 or mean == "-":
+        return mean
+    bounds = (number(bound, decimals, sign=sign) for bound in (found.low, found.high))
+    return f"{mean} [{', '.join(bounds)}]"
+
+
+def _quality(summary: Summary) -> RenderableType:
+    cost, share = Key("cost_eur_per_day", STOCHASTIC), Key("share_captured", STOCHASTIC)
+    columns: list[Column] = [
+        ("cost EUR/day", _cells(summary, cost, 2)),
+        (f"less {summary.against}", _differences(summary, cost, 2)),
+        ("share captured", _cells(summary, share, 3)),
+        ("difference", _differences(summary, share, 3)),
+        ("best actions", _cells(summary, Key("share_captured", DETERMINISTIC), 3)),
+    ]
+    return _table(summary, f"{summary.study.base['name']}: what the community pays", columns)
+
+
+def _trade(summary: Summary) -> RenderableType:
+    columns: list[Column] = [
+        (title, _cells(summary, Key(measure, STOCHASTIC), decimals))
+        for title, measure, decimals in (
+            ("P2P kWh/day", "p2p_kwh_per_day", 1),
+            ("Gini of savings", "gini_of_savings", 3),
+            ("regret EUR/day", "regret_eur_per_day", 2),
+            ("unserved kWh/day", "unserved_kwh_per_day", 2),
+        )
+    ]
+    return _table(summary, "Trade and prosumers", columns)
+
+
+def _by_window(summary: Summary) -> RenderableType:
+    columns: list[Column] = [
+        (window.name, _cells(summary, Key("share_captured", STOCHASTIC, window.name), 3))
+        for window in summary.study.windows.tests
+    ]
+    return _table(summary, "Share captured by window", columns)
+
+
+def _training(summary: Summary) -> RenderableType:
+    train = summary.study.windows.train
+    columns: list[Column] = [
+        (f"first {FIRST_DAYS} days %", _cells(summary, Key("first_days_percent"), 1)),
+        ("worst day EUR", _cells(summary, Key("worst_day_eur"), 1)),
+        ("worst day %", _cells(summary, Key("worst_day_percent"), 1)),
+        ("all EUR/day", _cells(summary, Key("training_eur_per_day"), 2)),
+        ("learning s/day", _cells(summary, Key("learn_s_per_day"), 2)),
+        ("acting s/day", _cells(summary, Key("act_s_per_day", STOCHASTIC), 2)),
+    ]
+    title = f"Cost of learning against self-consumption: {train.days:g} days from {train.start:%Y-%m-%d}"
+    return _table(summary, title, columns)
+
+
+def _chosen(summary: Summary) -> Iterator[str]:
+    """What was tuned, and with how many seeds it came out so."""
+    for contender in summary.study.contenders:
+        texts = [json.dumps(own) for own in summary.chosen.get(contender.stem, {}).values() if own]
+        for text, count in Counter(texts).most_common():
+            parameters = ", ".join(f"{name} {value}" for name, value in json.loads(text).items())
+            seeds = f"{count} of {len(texts)} seeds"
+            yield f"Tuned in training: {label_of(summary, contender)}: {parameters} ({seeds})"
