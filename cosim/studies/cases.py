@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from cosim.errors import ScenarioError
@@ -48,7 +49,9 @@ def case(base: Base, window: Window, seed: int, contender: Contender) -> Scenari
     scenario, mistakes = validated(data)
     if scenario is None:
         where = f"{contender.name} in the window {window.name}"
-        raise ScenarioError([one.at(path=f"{where}: {dotted(location)}") for location, one in mistakes])
+        raise ScenarioError(
+            [replace(one, path=f"{where}: {one.path or dotted(location)}") for location, one in mistakes]
+        )
     return scenario
 
 

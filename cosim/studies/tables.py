@@ -103,6 +103,7 @@ def _trade(summary: Summary) -> RenderableType:
             ("regret EUR/day", "regret_eur_per_day", 2),
             ("unserved kWh/day", "unserved_kwh_per_day", 2),
         )
+        if any(row.over_seeds.mean for row in summary.rows if row.key == Key(measure, STOCHASTIC))
     ]
     return _table(summary, "Trade and prosumers", columns)
 

@@ -1,0 +1,194 @@
+"""Whole studies: what they find, that they go on where they were stopped, and that nothing depends on how the
+work is spread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.errors import InputError, OutputError
+from cosim.studies.evaluate import evaluate
+from cosim.studies.measured import Key
+from cosim.studies.store import Store
+from cosim.studies.study import Study
+from cosim.studies.summary import Summary, summarise, write_results
+from cosim.studies.units import Result, Unit, units_of
+from cosim.studies.windows import Window
+
+pytestmark = pytest.mark.usefixtures("learners")
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What units found, but for the seconds that it took."""
+    found = {}
+    for file in sorted((folder / "units").glob("*.json")):
+        found[file.stem] = json.loads(file.read_text())["result"]
+        for episode in (*found[file.stem].get("weeks", ()), *found[file.stem].get("training", ())):
+            if isinstance(episode, dict):
+                del episode["seconds"]
+        if isinstance(found[file.stem].get("training"), dict):
+            del found[file.stem]["training"]["seconds"]
+    return found
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in (folder / "units").glob("*.json")}
+
+
+def mean(summary: Summary, number: int, *key: str) -> float:
+    row = summary.row(summary.study.contenders[number], Key(*key))
+    assert row is not None
+    return row.over_seeds.mean
+
+
+def test_the_utility_alone_captures_nothing_and_others_something(
+    study: Callable[..., Study], tmp_path: Path
+) -> None:
+    found = study("utility-only,self-consumption,community-planner", seeds=2)
+    evaluate(found, tmp_path)
+    summary = summarise(found, tmp_path)
+    assert mean(summary, 0, "share_captured", "stochastic") == pytest.approx(0.0, abs=1e-9)
+    assert mean(summary, 0, "p2p_kwh_per_day", "stochastic") == 0.0
+    assert np.isnan(mean(summary, 0, "gini_of_savings", "stochastic"))
+    rule = mean(summary, 1, "share_captured", "stochastic")
+    planned = mean(summary, 2, "share_captured", "stochastic")
+    assert 0.0 < rule < planned <= 1.0 + 1e-9
+    assert mean(summary, 1, "p2p_kwh_per_day", "stochastic") > 0.0
+    # No learner, no rule in training; and a rule is judged once a window.
+    assert not [unit for unit in units_of(found) if unit.kind == "rule"]
+    assert summary.row(found.contenders[0], Key("share_captured", "deterministic")) is None
+
+
+def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
+    study: Callable[..., Study], tmp_path: Path
+) -> None:
+    found = study("self-consumption,own:Climber", passes=2)
+    evaluate(found, tmp_path)
+    summary = summarise(found, tmp_path)
+    modes = [mean(summary, 1, "share_captured", mode) for mode in ("stochastic", "deterministic")]
+    assert modes[0] != modes[1]
+    # One day of training: the first days and the worst day are of it, by hand from the units.
+    units = results(tmp_path)
+    rule = units["rule.reservation_1"]["training"]["daily_eur"]
+    daily = [one["daily_eur"] for one in units["own-Climber_reservation_1"]["training"]]
+    assert [len(days) for days in (rule, *daily)] == [1, 1, 1]
+    assert mean(summary, 1, "first_days_eur") == pytest.approx(daily[0][0] - rule[0])
+    percent = 100.0 * (daily[0][0] - rule[0]) / abs(rule[0])
+    assert mean(summary, 1, "first_days_percent") == pytest.approx(percent)
+    assert mean(summary, 1, "worst_day_eur") == pytest.approx(max(daily)[0] - rule[0])
+    assert mean(summary, 1, "learn_s_per_day") > 0.0
+    with np.load(tmp_path / "weights" / "own-Climber_reservation_1.npz", allow_pickle=False) as weights:
+        assert set(weights) == {"community/default/shift"}
+
+
+def test_differences_are_paired_by_seed(study: Callable[..., Study], tmp_path: Path) -> None:
+    found = study("utility-only,self-consumption", seeds=3)
+    evaluate(found, tmp_path)
+    summary = summarise(found, tmp_path, "utility-only")
+    key = Key("cost_eur_per_day", "stochastic")
+    row = summary.row(found.contenders[1], key)
+    assert row is not None and row.difference is not None
+    units = results(tmp_path)
+    costs = {
+        name: [
+            sum(week["cost_eur"] for week in units[f"{name}_reservation_{seed}"]["weeks"]) / 0.375
+            for seed in (1, 2, 3)
+        ]
+        for name in ("utility-only", "self-consumption")
+    }
+    differences = np.subtract(costs["self-consumption"], costs["utility-only"])
+    assert row.difference.mean == pytest.approx(differences.mean())
+    half = 4.30265273 * differences.std(ddof=1) / np.sqrt(3)  # t(0.975, 2)
+    assert row.difference.high - row.difference.mean == pytest.approx(half)
+    assert summary.row(found.contenders[0], key).difference is None  # type: ignore[union-attr]
+    files = write_results(summary, tmp_path)
+    assert [file.name for file in files] == ["results.csv", "results.json"]
+    assert json.loads(files[1].read_text())["against"] == "utility-only"
+    with pytest.raises(InputError, match="--against: there is no policy 'self'"):
+        summarise(found, tmp_path, "self")
+
+
+def test_a_study_goes_on_where_it_was_stopped(study: Callable[..., Study], tmp_path: Path) -> None:
+    found = study("self-consumption,own:Climber")
+    evaluate(found, tmp_path)
+    before, units = times(tmp_path), results(tmp_path)
+    assert {news.state for news in evaluate(found, tmp_path)} == {"kept"}
+    assert times(tmp_path) == before
+    (tmp_path / "units" / "own-Climber_reservation_1.json").unlink()
+    with pytest.raises(OutputError, match=r"own-Climber_reservation_1\.json cannot be read"):
+        summarise(found, tmp_path)
+    partial = summarise(found, tmp_path, missing=True)
+    assert {row.policy for row in partial.rows} == {"self-consumption"}
+    states = {news.unit.name: news.state for news in evaluate(found, tmp_path)}
+    assert [name for name, state in states.items() if state == "done"] == ["own-Climber_reservation_1"]
+    after = times(tmp_path)
+    assert {name for name in before if after[name] != before[name]} == {"own-Climber_reservation_1.json"}
+    assert results(tmp_path) == units
+
+
+def test_a_study_can_grow(study: Callable[..., Study], tmp_path: Path) -> None:
+    evaluate(study("self-consumption"), tmp_path)
+    before = times(tmp_path)
+    evaluate(study("self-consumption,utility-only", seeds=2), tmp_path)
+    assert len(times(tmp_path)) > len(before)
+    assert {name: time for name, time in times(tmp_path).items() if name in before} == before
+
+
+@pytest.mark.parametrize("change", ["scenario", "windows", "policy"])
+def test_another_study_in_the_folder_is_refused(
+    study: Callable[..., Study], tmp_path: Path, change: str
+) -> None:
+    found = study("name@zip", tariffs={"default": {"retail": 0.30, "feed_in": 0.08}})
+    unit = Unit(found, "policy", found.contenders[0], 1)
+    other = {
+        "scenario": study("name@zip", tariffs={"default": {"retail": 0.31, "feed_in": 0.08}}),
+        "windows": replace(found, windows=replace(found.windows, tests=found.windows.tests[:1])),
+        "policy": study("name@zero-intelligence"),
+    }[change]
+    units = [replace(unit, study=other, contender=other.contenders[0])]
+    Store(tmp_path).write(units[0], Result({}))
+    with pytest.raises(InputError, match=r"name_reservation_1.json is of another study"):
+        evaluate(found, tmp_path)
+    assert len(times(tmp_path)) == 1  # nothing was computed
+
+
+def test_the_same_numbers_however_the_work_is_spread(study: Callable[..., Study], tmp_path: Path) -> None:
+    windows = study("zip").windows
+    found = study("zero-intelligence", windows=replace(windows, tests=windows.tests[1:]))
+    news = evaluate(found, tmp_path / "two", jobs=2)
+    assert [(one.state, one.lines) for one in news] == [("done", ())] * 2
+    evaluate(found, tmp_path / "here")
+    assert results(tmp_path / "two") == results(tmp_path / "here")
+
+
+def test_regret_of_the_whole_gain_is_that_of_a_price_taker(
+    study: Callable[..., Study], tmp_path: Path
+) -> None:
+    """Who trades nothing could have saved what its best plan with the utility alone saves, as nobody saw a
+    price; the sum over prosumers is greedy less alone."""
+    found = study("utility-only", regret=True)
+    evaluate(found, tmp_path)
+    units = results(tmp_path)
+    for week in units["utility-only_reservation_1"]["weeks"]:
+        optimum = units[f"optimum.{week['window']}_1"]
+        alone = optimum["greedy_eur"] - optimum["alone_eur"]
+        assert sum(week["regret_eur"]) == pytest.approx(alone, abs=1e-6)
+
+
+def test_what_does_not_fit_is_told_before_anything_is_computed(study: Callable[..., Study]) -> None:
+    windows = study("zip").windows
+    late = replace(windows, tests=(Window("late", datetime(2017, 1, 1), 1.0),))
+    with pytest.raises(InputError) as caught:
+        study("zip:relative=7,fixed-reservation:worth=1", windows=late).check()
+    texts = "\n".join(map(str, caught.value.problems))
+    where = "in the window train: policies.default.parameters"
+    assert f"zip:relative=7 {where}.relative: 7 must be at most 1" in texts
+    assert f"fixed-reservation:worth=1 {where}.worth: unknown" in texts
+    assert "load.csv" in texts and "2017-01-01 00:00 to 2017-01-02 00:00" in texts  # has no such values

@@ -1,0 +1,82 @@
+"""Learners go on from pass to pass, and stay as they are when they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from cosim.errors import PolicyError
+from cosim.policies.contract import Policy
+from cosim.scenario.schema import Scenario
+from cosim.studies.cases import case
+from cosim.studies.study import Study
+from cosim.studies.training import judge, train
+from cosim.studies.windows import Window
+
+pytestmark = pytest.mark.usefixtures("learners")
+
+
+@pytest.fixture
+def scenario(study: Callable[..., Study]) -> Callable[[str, str], Scenario]:
+    """The scenario of a policy and a window of the study."""
+
+    def build(policy: str, window: str = "train") -> Scenario:
+        found = study(policy)
+        windows: dict[str, Window] = {one.name: one for one in (found.windows.train, *found.windows.tests)}
+        return case(found.base, windows[window], 1, found.contenders[0])
+
+    return build
+
+
+def test_a_pass_goes_on_where_the_last_one_stopped(scenario: Callable[..., Scenario]) -> None:
+    one, two = train(scenario("own:Climber")), train(scenario("own:Climber"), passes=2)
+    assert [episode.days for episode in two.passes] == [1.0, 1.0]
+    # The first pass is the same; 23 transitions are one update of twelve, and one of the rest at its end.
+    assert two.passes[0].cost_eur == one.passes[0].cost_eur
+    assert abs(one.weights["community/default"]["shift"][0]) in (0.0, 0.1)
+    assert two.passes[1].cost_eur != two.passes[0].cost_eur
+
+
+def test_frozen_policies_do_not_change_and_learn_nothing(
+    scenario: Callable[..., Scenario],
+    learners: dict[str, type[Policy]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = train(scenario("own:Climber"))
+    own = trained.weights["community/default"]
+    before, called = {name: array.copy() for name, array in own.items()}, []
+    for name in ("learn", "finish"):
+        monkeypatch.setattr(learners["own:Climber"], name, lambda *given, name=name: called.append(name))
+    for explore in (True, False):
+        judge(scenario("own:Climber", "noon"), trained.weights, explore=explore)
+    assert called == []
+    assert all((own[name] == array).all() for name, array in before.items())
+
+
+def test_judging_starts_from_what_was_learnt(scenario: Callable[..., Scenario]) -> None:
+    noon = scenario("own:Climber", "noon")
+    costs = [
+        judge(noon, {"community/default": {"shift": np.array([shift])}}, explore=False).cost_eur
+        for shift in (0.0, 0.5, 0.0)
+    ]
+    assert costs[0] == costs[2] != costs[1]
+
+
+def test_best_actions_and_drawn_ones_differ(scenario: Callable[..., Scenario]) -> None:
+    noon, weights = scenario("own:Climber", "noon"), {"community/default": {"shift": np.array([0.2])}}
+    drawn, best = (judge(noon, weights, explore=explore) for explore in (True, False))
+    assert drawn.cost_eur != best.cost_eur
+    assert judge(noon, weights, explore=True).cost_eur == drawn.cost_eur
+
+
+def test_who_learns_has_to_have_weights(scenario: Callable[..., Scenario]) -> None:
+    with pytest.raises(PolicyError, match=r"'forgetful' of 'community/default' learns, but its weights"):
+        train(scenario("own:Forgetful"))
+
+
+def test_who_changes_although_frozen_is_told(scenario: Callable[..., Scenario]) -> None:
+    weights = {"community/default": {"shift": np.array([0.0])}}
+    with pytest.raises(PolicyError, match=r"'restless' of .* was frozen, and yet changed shift"):
+        judge(scenario("own:Restless", "night"), weights, explore=True)

@@ -1,0 +1,64 @@
+"""Windows of training and judging: where they lie by default, and that they do not overlap."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from cosim.errors import InputError
+from cosim.studies.windows import windows_of
+
+
+def test_by_default_a_season_each_is_judged_beside_training() -> None:
+    windows = windows_of(2016)
+    assert (windows.train.start, windows.train.days) == (datetime(2016, 2, 8), 105)
+    assert windows.train.end == datetime(2016, 5, 23)
+    assert {window.name: window.start for window in windows.tests} == {
+        "winter": datetime(2016, 1, 18),
+        "spring": datetime(2016, 5, 23),
+        "summer": datetime(2016, 7, 18),
+        "autumn": datetime(2016, 10, 17),
+    }
+    assert {window.days for window in windows.tests} == {7}
+
+
+@pytest.mark.parametrize("year", range(2000, 2040))
+def test_the_default_windows_never_overlap_and_begin_on_mondays(year: int) -> None:
+    windows = windows_of(year)  # raises if they do
+    assert {window.start.weekday() for window in (windows.train, *windows.tests)} == {0}
+
+
+def test_windows_that_overlap_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        windows_of(2016, "2016-03-01", 30, ["a=2016-02-25", "b=2016-03-30", "c=2016-03-31"], 7)
+    texts = [str(problem) for problem in caught.value.problems]
+    # Training is from 1 March to 31 March: a reaches into it, b begins in it, and b and c share six days.
+    assert len(texts) == 3
+    assert "train (2016-03-01 00:00 to 2016-03-31 00:00) and a (2016-02-25 00:00 to" in texts[0]
+    assert "train" in texts[1] and " b (" in texts[1] and "trained on" in texts[1]
+    assert " b (" in texts[2] and " c (" in texts[2] and "judge each day once" in texts[2]
+
+
+def test_windows_that_touch_are_none_that_overlap() -> None:
+    windows = windows_of(2016, "2016-03-01", 30, ["2016-03-31", "2016-02-23"], 7)
+    assert [window.name for window in windows.tests] == ["2016-03-31", "2016-02-23"]
+
+
+@pytest.mark.parametrize(
+    ("train", "tests", "message"),
+    [
+        ("soon", (), "--train: 'soon' is not a date"),
+        (None, ("x=2016-02-30",), "--test: '2016-02-30' is not a date"),
+        (None, ("2016-08-01T00:00+01:00",), "--test: .* is not a date .*local time"),
+        (None, ("a=2016-08-01", "a=2016-09-01"), "two windows called 'a'"),
+    ],
+)
+def test_what_is_no_window_is_told(train: str | None, tests: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        windows_of(2016, train, tests=tests)
+
+
+def test_a_window_of_no_length_is_refused() -> None:
+    with pytest.raises(InputError, match="--train-days: lasts 0 days"):
+        windows_of(2016, train_days=0)
