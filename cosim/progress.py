@@ -1,5 +1,5 @@
-"""The bars that `cosim run` and `cosim compare` show while they simulate. They only show: figures come from
-the simulation."""
+"""The bars that `cosim run` and `cosim compare` show while they simulate, and the spinner of `cosim bound`.
+They only show: figures come from elsewhere."""
 
 from __future__ import annotations
 
@@ -79,3 +79,17 @@ def variant_bars(variants: Sequence[tuple[str, int]]) -> Iterator[Callable[[str,
             bar.update(tasks[name], completed=totals[name] if whole else done, state=state)
 
         yield show
+
+
+@contextmanager
+def spinner() -> Iterator[Callable[[str], None]]:
+    """A sign of life on standard error, with what is being done and for how long, for work that cannot say
+    how far it is."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what: bar.update(task, description=what)

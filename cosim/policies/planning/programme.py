@@ -98,9 +98,9 @@ def optimise(
         outlook: Devices and prices; with realised series instead of forecasts, the optimum in hindsight.
         blocks: How periods are put together; None: not at all.
         trade: False: nobody trades, so that each prosumer is optimised by itself.
-        price_taking: Without `trade`: members of the loop buy and sell heat at `heat_market_price`, as much as
-            the loop carries, where that is not NaN. For electricity the same is a question of prices: lower
-            `retail` and raise `feed_in`.
+        price_taking: Without `trade`: members of the loop buy and sell heat at `heat_market_price`, as much
+            as the loop carries, where that is not NaN. For electricity the same is a question of prices:
+            lower `retail` and raise `feed_in`.
         penalty_eur_per_kwh: For unserved heat and content outside its window.
         method: Of the solver.
 
