@@ -2,10 +2,10 @@
 traded in between. What a run's own prices would make of it is in `gathered`.
 
 A kWh of electricity inside (batteries, vehicles, hydrogen) is worth the middle of the retail and the feed-in
-price, both mean over prosumers and periods. A kWh of heat (stores, buildings) is worth what it costs its owner
-on the average of the periods to make it with the cheapest of the own sources, electricity at the price above,
-gas at its own; never less than nothing, and nothing for who has no source. Both follow from tariffs, weather
-and devices alone: two runs of one scenario are measured by the same prices.
+price, both mean over prosumers and periods. A kWh of heat (stores, buildings) is worth what it costs its
+owner on the average of the periods to make it with the cheapest of the own sources, electricity at the price
+above, gas at its own; never less than nothing, and nothing for who has no source. Both follow from tariffs,
+weather and devices alone: two runs of one scenario are measured by the same prices.
 """
 
 from __future__ import annotations

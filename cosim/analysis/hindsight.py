@@ -93,7 +93,7 @@ def plan_notes(found: Solution) -> Iterator[str]:
     passed_on = np.minimum(flows["import"], flows["sold"]) + np.minimum(flows["export"], flows["bought"])
     if passed_on.sum() > LEAST_KWH:
         yield (
-            f"approximated: {passed_on.sum():.4g} kWh pass through a prosumer between utility and neighbours: "
+            f"approximated: {passed_on.sum():.4g} kWh pass through a prosumer from utility to neighbours: "
             "charges on them count in full, a bill follows the meter"
         )
 
