@@ -1,5 +1,5 @@
 """A run against the bound of its scenario: what it cost in the same terms, the share of what could be had
-that it captured, its market's prices beside the shadow prices, and each prosumer's regret. It takes tables, not
+that it captured, its market's prices beside the shadow prices, and each prosumer's regret. It takes tables, no
 files."""
 
 from __future__ import annotations
