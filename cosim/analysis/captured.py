@@ -1,6 +1,6 @@
 """A run against the bound of its scenario: what it cost in the same terms, the share of what could be had
-that it captured, its market's prices beside the shadow prices, and each prosumer's regret. It takes tables, no
-files."""
+that it captured, its market's prices beside the shadow prices, and each prosumer's regret. It takes tables,
+not files."""
 
 from __future__ import annotations
 
