@@ -162,7 +162,7 @@ def test_the_counterfactual_alone_is_that_of_a_run(stores) -> None:
 
 
 def billed(look: Hindsight, found: Solution, price: np.ndarray) -> np.ndarray:
-    """What settlement bills each prosumer for a plan whose trades are at `price` in each period, shape (n,)."""
+    """What settlement bills each prosumer for a plan whose trades are at `price` [EUR/kWh], shape (n,)."""
     flows, gas = found.flows_kwh, found.gas_kwh
     total = np.zeros(len(look.outlook))
     for t in range(look.outlook.count):
@@ -266,7 +266,13 @@ def test_with_heat_the_bound_holds_and_says_what_is_relaxed(five, scenario_data)
     assert found.optimum_eur < cost
     assert np.isfinite(found.heat_shadow_price).all()
     said = "\n".join(found.notes)
-    for words in ("heat_pump: minimum load", "chp: minimum load", "chp: ramp", "building: comfort band", "parts"):
+    for words in (
+        "heat_pump: minimum load",
+        "chp: minimum load",
+        "chp: ramp",
+        "building: comfort band",
+        "parts",
+    ):
         assert f"{words}" in said, said
 
 
@@ -308,7 +314,9 @@ def test_a_gate_that_closes_early_and_cheap_imbalance_are_said(five) -> None:
 def test_too_large_is_an_error_with_the_days_that_are_not(five, monkeypatch) -> None:
     monkeypatch.setattr(optimum, "MOST", 5 * 24 * 2)
     bound(five())
-    with pytest.raises(InputError, match=r"5 prosumers over 72 periods .* \(at most 2 days of it: --days 2\)"):
+    with pytest.raises(
+        InputError, match=r"5 prosumers over 72 periods .* \(at most 2 days of it: --days 2\)"
+    ):
         bound(five(horizon={"duration": "3 days"}))
     monkeypatch.setattr(optimum, "MOST", 10)
     with pytest.raises(InputError, match="fewer prosumers"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def household(five: Callable[..., Scenario], scenario_data: Callable[[], dict[st
     day = [*CASE["retail"], [24, None]]
     windows = [
         {"from": f"{begin:02d}:00", "to": f"{end % 24:02d}:00", "price": price}
-        for (begin, price), (end, _) in zip(day, day[1:], strict=False)
+        for (begin, price), (end, _) in pairwise(day)
     ]
     return five(
         horizon={"duration": f"{CASE['days']} days"},
