@@ -1,5 +1,5 @@
-"""The bars that `cosim run`, `cosim compare` and `cosim evaluate` show while they simulate. They only show:
-figures come from the simulation."""
+"""The bars that `cosim run`, `cosim compare` and `cosim evaluate` show while they work, and the spinner of
+`cosim bound`. They only show: figures come from elsewhere."""
 
 from __future__ import annotations
 
@@ -113,3 +113,17 @@ def unit_bars() -> Iterator[Callable[[str, int, int, str], None]]:
             console.print(f"{name}: {state}", markup=False, highlight=False)
 
         yield show
+
+
+@contextmanager
+def spinner() -> Iterator[Callable[[str], None]]:
+    """A sign of life on standard error, with what is being done and for how long, for work that cannot say
+    how far it is."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what: bar.update(task, description=what)

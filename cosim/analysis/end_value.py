@@ -1,11 +1,11 @@
-"""What is left in the stores at the end of a run, in money: one rule for whoever is compared, whatever was traded
-in between. What a run's own prices would make of it is in `gathered`.
+"""What is left in the stores at the end of a run, in money: one rule for whoever is compared, whatever was
+traded in between. What a run's own prices would make of it is in `gathered`.
 
-A kWh of electricity inside (batteries, vehicles, hydrogen) is worth the middle of the retail and the feed-in price,
-both mean over prosumers and periods. A kWh of heat (stores, buildings) is worth what it costs its owner on the
-average of the periods to make it with the cheapest of the own sources, electricity at the price above, gas at its
-own; never less than nothing, and nothing for who has no source. Both follow from tariffs, weather and devices
-alone: two runs of one scenario are measured by the same prices.
+A kWh of electricity inside (batteries, vehicles, hydrogen) is worth the middle of the retail and the feed-in
+price, both mean over prosumers and periods. A kWh of heat (stores, buildings) is worth what it costs its
+owner on the average of the periods to make it with the cheapest of the own sources, electricity at the price
+above, gas at its own; never less than nothing, and nothing for who has no source. Both follow from tariffs,
+weather and devices alone: two runs of one scenario are measured by the same prices.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class EndPrices:
 def end_value_eur(community: Community, state: FleetState) -> FloatArray:
     """What is inside a community's devices is worth, by prosumer, shape (n,).
 
-    The cost of a run that can be compared with a bound is its bills, less this of `community.state` when it is
-    over; of its counterfactual the same with `community.counterfactual.state`.
+    The cost of a run that can be compared with a bound is its bills (and unserved heat), less this of
+    `community.state` when it is over; of its counterfactual the same with `community.counterfactual.state`.
 
     Args:
         community: Whose devices.

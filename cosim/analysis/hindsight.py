@@ -1,5 +1,5 @@
-"""A run as it came, known from its beginning: the outlook of all its periods, made from the scenario alone, and
-what a linear programme of it leaves out. It solves nothing and reads no results."""
+"""A run as it came, known from its beginning: the outlook of all its periods, made from the scenario alone,
+and what a linear programme of it leaves out. It solves nothing and reads no results."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Hindsight:
     community: Community
     """In the state in which the run begins."""
     outlook: Outlook
-    """Of the real devices and of all periods. `retail - bid_ceiling` is exactly what a purchase costs on top of
-    its price; VAT on trades counts at the lowest ask floor of the period."""
+    """Of the real devices and of all periods. `retail - bid_ceiling` is exactly what a purchase costs on top
+    of its price; VAT on trades counts at the lowest ask floor of the period."""
     factor: FloatArray
     """A purchase at price p costs `factor p + adder` in all, shape (H, n)."""
     adder: FloatArray
@@ -93,8 +93,8 @@ def plan_notes(found: Solution) -> Iterator[str]:
     passed_on = np.minimum(flows["import"], flows["sold"]) + np.minimum(flows["export"], flows["bought"])
     if passed_on.sum() > LEAST_KWH:
         yield (
-            f"{passed_on.sum():.4g} kWh pass through a prosumer between utility and neighbours: charges on them "
-            "count in full, a bill follows the meter"
+            f"approximated: {passed_on.sum():.4g} kWh pass through a prosumer from utility to neighbours: "
+            "charges on them count in full, a bill follows the meter"
         )
 
 
@@ -128,8 +128,8 @@ def _tariff_notes(tariffs: TariffBook, factor: FloatArray) -> Iterator[str]:
     rates = tariffs.rates.table[:, used]
     if (factor > 1.0).any():
         yield (
-            "approximated: VAT on trades depends on their prices; it counts at the lowest feed-in price, which no "
-            "trade is below"
+            "approximated: VAT on trades depends on their prices; it counts at the lowest feed-in price, "
+            "which no trade is below"
         )
     if (rates[..., SHORT] < rates[..., ENERGY]).any() or (rates[..., LONG] > rates[..., FEED_IN]).any():
         yield (

@@ -1,19 +1,19 @@
-"""The bound of a scenario: what its community would cost with perfect foresight and one mind, and what it costs
-without trade. It needs no run; a run is measured against it in `captured`.
+"""The bound of a scenario: what its community would cost with perfect foresight and one mind, and what it
+costs without trade. It needs no run; a run is measured against it in `captured`.
 
     greedy    the counterfactual: the self-consumption rule and the utility alone
     alone     each prosumer optimised in hindsight, nobody trades
     optimum   all prosumers optimised in hindsight together, trade among them
 
-All three are net of the value of what is stored at the end (`end_value`), and heat that was needed and not to be
-had counts at the scenario's price. `optimum <= alone <= greedy`; a run may cost more than any of them, and no
-less than the optimum, but for what `notes` say.
+All three are net of the value of what is stored at the end (`end_value`), and heat that was needed and not to
+be had counts at the scenario's price. `optimum <= alone <= greedy`; a run may cost more than any of them, and
+no less than the optimum, but for what `notes` say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -27,8 +27,8 @@ from cosim.policies.planning.highs import Method
 from cosim.policies.planning.programme import Solution, optimise
 from cosim.scenario.schema import Scenario
 
-LARGE = 15_000
-"""Prosumers times periods from which on the optimum is found by interior points: a few times quicker there."""
+LARGE = 2_000
+"""Prosumers times periods from which on the optimum is found by interior points: several times quicker."""
 MOST = 300_000
 """Prosumers times periods of one programme: some minutes, some gigabytes."""
 TOGETHER = 5_000
@@ -49,12 +49,14 @@ class Bound:
     optimum_eur: float
     """All optimised together, in hindsight; a lower bound where a device is relaxed."""
     shadow_price: FloatArray
-    """Price at which the optimum's trades would clear, shape (H,): the dual of what is bought being what is sold
-    [EUR/kWh]. Where nothing is traded it lies somewhere between what could be sold for and bought for."""
+    """Price at which the optimum's trades would clear, shape (H,): the dual of what is bought being what is
+    sold [EUR/kWh]. Where nothing is traded it lies between what one could sell and what one could buy for."""
     heat_shadow_price: FloatArray
     """The same of heat as delivered, shape (H,); NaN where no heat is traded."""
     traded_kwh: FloatArray
     """Electricity traded in the optimum, shape (H,)."""
+    greedy_bills_eur: float
+    """Bills in `greedy_eur`."""
     greedy_cost_eur: FloatArray
     """`greedy_eur` by prosumer, shape (n,)."""
     alone_cost_eur: FloatArray
@@ -96,7 +98,7 @@ def bound_of(look: Hindsight, say: Say | None = None) -> Bound:
     began = perf_counter()
     say = say or _nothing
     say("the utility alone, without foresight")
-    greedy = _greedy_eur(look)
+    bills, greedy = _greedy_eur(look)
     say("each prosumer optimised alone")
     alone = each_alone(look, look.outlook)
     say("all prosumers optimised together")
@@ -110,6 +112,7 @@ def bound_of(look: Hindsight, say: Say | None = None) -> Bound:
         shadow_price=found.market_price,
         heat_shadow_price=found.heat_market_price,
         traded_kwh=found.flows_kwh["bought"].sum(axis=1),
+        greedy_bills_eur=bills,
         greedy_cost_eur=greedy,
         alone_cost_eur=alone,
         notes=(*look.notes, *plan_notes(found)),
@@ -138,8 +141,6 @@ def each_alone(look: Hindsight, outlook: Outlook, *, price_taking: bool = False)
 
 def _part_cost(look: Hindsight, part: Outlook, found: Solution) -> FloatArray:
     """Cost of some of the prosumers."""
-    from dataclasses import replace
-
     return replace(look, outlook=part).cost_eur(found)
 
 
@@ -155,20 +156,20 @@ def require_size(prosumers: int, periods: int, scenario: Scenario) -> None:
     remedy = f"at most {int(days)} days of it: --days {int(days)}" if days >= 1 else "fewer prosumers"
     raise InputError(
         Problem(
-            f"{prosumers:,} prosumers over {periods:,} periods are too many for one linear programme: a bound of "
-            f"parts of them would be none (at most {MOST:,} prosumers times periods)",
+            f"{prosumers:,} prosumers over {periods:,} periods are too many for one linear programme, and a "
+            f"bound of parts would be none (at most {MOST:,} prosumers times periods)",
             remedy,
         )
     )
 
 
-def _greedy_eur(look: Hindsight) -> FloatArray:
-    """What the counterfactual costs each prosumer, shape (n,)."""
+def _greedy_eur(look: Hindsight) -> tuple[float, FloatArray]:
+    """Bills of the counterfactual, and what it costs each prosumer, shape (n,)."""
     bills, unserved_kwh = utility_alone(look.community)
     counterfactual = look.community.counterfactual
     held = look.end.value_eur(counterfactual.fleet, counterfactual.state)
     cost: FloatArray = bills.sum(axis=0) + look.unserved_eur(unserved_kwh) - held
-    return cost
+    return float(bills.sum()), cost
 
 
 def utility_alone(community: Community) -> tuple[FloatArray, FloatArray]:

@@ -1,13 +1,13 @@
 """Price-taker regret: what each prosumer could have saved by itself, had it known everything and had its own
-trades moved no price. What a prosumer does to prices is left out; what retraining one agent finds is elsewhere.
+trades moved no price. What a prosumer does to prices is left out; so is what retraining one agent would find.
 
 With m the mean price of the market in a period in which there were trades, a prosumer could have bought at
 
     buy = min(retail, factor m + adder)      and sold at      sell = max(feed_in, m),   sell <= buy,
 
-any quantity; without trades at the utility's prices alone. The same of heat at its mean price, up to what the loop
-carries, the seller bearing the loss. Its best response is the cheapest plan of its own devices at these prices;
-regret is what it paid less that. It is below nothing for who traded at better prices than the mean.
+any quantity; without trades at the utility's prices alone. The same of heat at its mean price, up to what the
+loop carries, the seller bearing the loss. Its best response is the cheapest plan of its own devices at these
+prices; regret is what it paid less that. It is below nothing for who traded at better prices than the mean.
 """
 
 from __future__ import annotations

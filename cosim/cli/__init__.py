@@ -14,6 +14,7 @@ import typer
 
 from cosim.cli.base import INTERRUPTED, LIMITS_BROKEN, TERMINATED, app
 from cosim.cli.bench import bench
+from cosim.cli.bounding import bound
 from cosim.cli.comparing import compare
 from cosim.cli.evaluating import evaluate
 from cosim.cli.runs import day, report, violations
@@ -21,7 +22,7 @@ from cosim.cli.scenarios import check, init, list_, run, schema
 
 __all__ = ["INTERRUPTED", "LIMITS_BROKEN", "TERMINATED", "app", "main"]
 
-for command in (init, check, run, list_, schema, violations, compare, evaluate, day, report, bench):
+for command in (init, check, run, list_, schema, violations, compare, bound, evaluate, day, report, bench):
     app.command(command.__name__.rstrip("_"))(command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+from cosim.results.bounds import COLUMNS, HEAT_COLUMNS
 from cosim.results.carriers import FURTHER
 from cosim.results.tables import DURATION, TABLES, TOTALS, Column, Table
 
@@ -21,6 +22,7 @@ _HEAD = """\
       violations.parquet  violations.csv
       prosumer_totals.parquet
       report.html              one file, opens without a network
+      bound.json  bound.parquet    if `cosim bound` was called on it: see below
 
 An existing folder is never written into. While a run goes on, `manifest.json` says `running` and the tables
 are parts in `parts/`. At the end the parts are joined, and only then the status becomes `complete`. After
@@ -67,6 +69,15 @@ gas and carbon, and the electricity that its sources drew, which counts midway b
 mean feed-in price, as electricity in stores does.
 """
 
+_BOUND = """\
+## bound
+
+`cosim bound RUN` sets a run against the optimum of its scenario and writes two files ([model.md](model.md) has
+the equations). `bound.json` has the costs of all prosumers (`cost_eur`: `greedy`, `alone`, `run`, `optimum`,
+each net of what is stored at the end), `share_captured`, what a kWh stored at the end is worth, the price-taker
+`regret` in all and by prosumer, and `notes`: what is relaxed or approximated. `bound.parquet` has a row a period:
+
+"""
 _RULES = {"sum": "sum", "mean": "mean", "min": "lowest", "max": "highest", "last": "last", "all": "all"}
 
 
@@ -77,6 +88,7 @@ def page() -> str:
         parts.append(_table(table, (*table.keys, *table.columns)))
         parts += _further(table)
     parts.append(_table(TOTALS, (*TOTALS.keys[2:], *TOTALS.columns)))
+    parts.append(_BOUND + _plain((*COLUMNS, *HEAT_COLUMNS)))
     return "\n".join(parts)
 
 
@@ -115,6 +127,13 @@ def _block(column: Column) -> str:
     if column.weight:
         rule += f" weighted by `{column.weight}`"
     return rule + (", and extremes" if column.extremes else "")
+
+
+def _plain(columns: tuple[Column, ...]) -> str:
+    """Columns of what is not recorded in blocks."""
+    lines = [_row(["column", "type", "unit", "meaning"]), _row(["---"] * 4)]
+    lines += [_row([f"`{column.name}`", column.kind, column.unit, column.about]) for column in columns]
+    return "\n".join(lines) + "\n"
 
 
 def _row(cells: list[str]) -> str:

@@ -278,3 +278,24 @@ def test_what_a_window_has_no_room_for_is_not_planned(kit: Any) -> None:
         asked = np.sum([job.kwh for job in jobs], axis=0)
         assert (lacking > 0.0).all()
         np.testing.assert_allclose(closed + lacking, asked)
+
+
+RELAXED = [
+    ("battery", {"capacity_kwh": 5}, ()),
+    ("ev", {}, ()),
+    ("ev", {"initial_soc": 0.9, "max_discharge_kw": 3}, ("energy above the wanted one is fetched back",)),
+    ("boiler", {"max_heat_kw": 10}, ()),
+    ("heat_pump", {"minimum_load": 0.0}, ()),
+    ("heat_pump", {}, ("minimum load",)),
+    ("chp", {}, ("minimum load",)),
+    ("chp", {"minimum_load": 0.0, "ramp_per_minute": 0.01}, ("ramp between later periods",)),
+    ("deferrable", {"interruptible": True}, ()),
+    ("deferrable", {}, ("a job that may not pause is drawn in parts",)),
+    ("building", {"heat_loss_w_per_k": 120}, ("comfort band where the weather leaves it",)),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "expected"), RELAXED)
+def test_a_device_says_what_its_envelope_leaves_out(kit, kind, settings, expected) -> None:
+    device = kit.device(kit.request(kind, settings), kind, kit.site(kit.clock(minutes=15)))
+    assert device.relaxed() == expected

@@ -321,3 +321,63 @@ def test_blocks_keep_what_is_stored_and_bound_the_cost_from_below(make) -> None:
     flat = replace(look, retail=np.full_like(look.retail, 0.3), feed_in=np.full_like(look.retail, 0.1))
     flat = replace(flat, bid_ceiling=flat.retail - 0.04, ask_floor=flat.feed_in)
     assert optimise(flat, blocks).objective_eur <= optimise(flat).objective_eur + 1e-6
+
+
+def test_the_market_price_is_what_the_longer_side_gets(make) -> None:
+    """0 has 3 kWh too much, 1 needs 1 kWh; then 0 has 1 kWh, 1 needs 3. A kWh bought costs 0.10 on top."""
+    look = make.outlook(
+        {"load": make.firm([0, 1], [[-3.0, 1.0], [-1.0, 3.0]])}, [0.3, 0.3], [0.05, 0.05], n=2, charge=0.10
+    )
+    found = optimise(look)
+    assert found.market_price == pytest.approx([0.05, 0.20], abs=1e-5)
+    # By prosumer: 0 feeds in 2 kWh, 1 pays charges on 2 kWh and the utility for 2.
+    assert found.bills_eur == pytest.approx([-0.10, 0.20 + 0.60])
+    assert found.cost_eur == pytest.approx(found.bills_eur.sum())
+    assert np.isnan(optimise(look, trade=False).market_price).all()
+
+
+def test_heat_at_given_prices_by_hand(make) -> None:
+    """1 kWh of heat is needed, a boiler makes 2 kWh at 0.12 each. At 0.20 the rest is sold, a tenth lost on
+    the way, as far as the loop carries it; at 0.10 all is bought; without a price nothing is."""
+    devices = {
+        "heat_load": make.firm([0], [[1.0], [1.0], [1.0]], "heat"),
+        "boiler": make.source([0], 3, 2.0, gas=1.0),
+    }
+    look = make.outlook(devices, [0.3] * 3, [0.05] * 3, gas=0.12, heat_market=0.0, loss=0.1)
+    look = replace(look, heat_market_price=np.array([0.20, 0.10, np.nan]))
+    found = optimise(look, trade=False, price_taking=True)
+    expected = (2.0 * 0.12 - 0.9 * 0.20) + 0.10 + 0.12
+    assert found.cost_eur == pytest.approx(expected)
+    assert found.flows_kwh["heat_sold"][:, 0] == pytest.approx([1.0, 0.0, 0.0])
+    assert found.flows_kwh["heat_bought"][:, 0] == pytest.approx([0.0, 1.0, 0.0])
+    narrow = optimise(replace(look, loop_capacity_kwh=0.45), trade=False, price_taking=True)
+    assert narrow.flows_kwh["heat_sold"][:, 0] == pytest.approx([0.5, 0.0, 0.0])
+    assert narrow.flows_kwh["heat_bought"][:, 0] == pytest.approx([0.0, 0.45, 0.0])
+    # Outside the loop, or without price taking, everybody heats for itself.
+    for alone in (
+        optimise(replace(look, heat_loop=np.array([False])), trade=False, price_taking=True),
+        optimise(look, trade=False),
+    ):
+        assert alone.cost_eur == pytest.approx(0.36)
+
+
+def test_what_is_left_is_worth_what_the_outlook_says(make) -> None:
+    """A kWh of surplus, fed in at 0.05 or stored: worth 0.04 inside it is fed in, worth 0.06 it is kept."""
+    battery = make.battery([0], 1, full=1.0, power=1.0)
+    devices = {"load": make.firm([0], [[-1.0]]), "battery": replace(battery, end_value=np.array([0.04]))}
+    look = make.outlook(devices, [0.3], [0.05], stored_value=0.2)
+    assert optimise(look).cost_eur == pytest.approx(-0.05)
+    kept = optimise(
+        replace(look, devices=devices | {"battery": replace(battery, end_value=np.array([0.06]))})
+    )
+    assert kept.cost_eur == pytest.approx(0.0)
+    assert kept.objective_eur == pytest.approx(-0.06, abs=1e-5)
+    assert look.of(np.array([0])).devices["battery"].end_value == pytest.approx([0.04])
+
+
+def test_charging_and_discharging_at_once_is_told(make) -> None:
+    """Paid 0.10 for each kWh taken, and nothing for giving: a full battery that loses half burns energy."""
+    battery = make.battery([0], 1, full=1.0, power=1.0, energy=1.0, efficiency=0.5)
+    found = optimise(make.outlook({"battery": battery}, [-0.1], [-0.1]))
+    assert found.at_once_kwh == pytest.approx(0.25)  # 1 kWh drawn is 0.5 inside, which give 0.25
+    assert optimise(make.outlook({"battery": battery}, [0.1], [0.05])).at_once_kwh == pytest.approx(0.0)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from linopy import Model
 
 Method = Literal["simplex", "ipm"]
-"""How a programme is solved. Both end in a vertex: interior points (ipm) with a crossover. The simplex method is
-quicker up to a day or two of a community, interior points for weeks."""
+"""How a programme is solved. Both end in a vertex, interior points (ipm) by a crossover. The simplex method
+is the quicker one for a household or a few blocks, interior points are for days of a community."""
 OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1}
 """One thread: the same vertex, among several optimal ones, whatever the machine."""
 

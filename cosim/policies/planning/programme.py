@@ -98,9 +98,9 @@ def optimise(
         outlook: Devices and prices; with realised series instead of forecasts, the optimum in hindsight.
         blocks: How periods are put together; None: not at all.
         trade: False: nobody trades, so that each prosumer is optimised by itself.
-        price_taking: Without `trade`: members of the loop buy and sell heat at `heat_market_price`, as much as
-            the loop carries, where that is not NaN. For electricity the same is a question of prices: lower
-            `retail` and raise `feed_in`.
+        price_taking: Without `trade`: members of the loop buy and sell heat at `heat_market_price`, as much
+            as the loop carries, where that is not NaN. For electricity the same is a question of prices:
+            lower `retail` and raise `feed_in`.
         penalty_eur_per_kwh: For unserved heat and content outside its window.
         method: Of the solver.
 
@@ -282,7 +282,10 @@ class _Programme:
         firm = self.columns.firm_kwh("heat", n)[rows]
         endless = np.full_like(firm, np.inf)
         terms: list[Term] = [(labels[rows], -numbers[rows]) for labels, numbers in self.net["heat"]]
-        offers = [("unserved", 1.0, self.penalty, endless), ("dumped", -1.0, 0.0, endless)]
+        offers: list[tuple[str, float, Any, FloatArray]] = [
+            ("unserved", 1.0, self.penalty, endless),
+            ("dumped", -1.0, 0.0, endless),
+        ]
         traded = (trade or self.price_taking) and bool(look.heat_loop[rows].any())
         if traded:
             most, price = np.where(look.heat_loop[rows, None], endless, 0.0), np.zeros(len(self.blocks))
@@ -292,9 +295,9 @@ class _Programme:
             offers.append(("heat_bought", 1.0, price + LEAST_CHARGE, most))
             most = most / (1.0 - look.loss_factor)
             offers.append(("heat_sold", -1.0, LEAST_CHARGE - (1.0 - look.loss_factor) * price, most))
-        for name, sign, price, most in offers:
-            labels = self._variable(name, "warm", 0.0, most)
-            self._price(labels, price)
+        for name, sign, each, upper in offers:
+            labels = self._variable(name, "warm", 0.0, upper)
+            self._price(labels, each)
             terms.append((labels, sign))
         self._require("heat", ("warm", "block"), terms, "=", firm)
         if not traded or self.price_taking:
