@@ -82,10 +82,14 @@ def variant_bars(variants: Sequence[tuple[str, int]]) -> Iterator[Callable[[str,
 
 
 @contextmanager
-def unit_bars() -> Iterator[Callable[[str, int, int, str], None]]:
-    """A bar on standard error for each unit of work that is being done, and what was done last above them.
+def unit_bars(units: int) -> Iterator[Callable[[str, int, int, str], None]]:
+    """A bar on standard error for all units of work, one for each that is being done, and above them what was
+    done.
 
     What it yields is called with a unit's name, how many of its periods are done, of how many, and its state.
+
+    Args:
+        units: How many there are.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -100,6 +104,7 @@ def unit_bars() -> Iterator[Callable[[str, int, int, str], None]]:
     )
     console = Console(stderr=True)
     with Bar(*columns, console=console, transient=True) as bar:
+        every = bar.add_task(f"all {units} units", total=units)
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, done: int, periods: int, state: str) -> None:
@@ -108,9 +113,11 @@ def unit_bars() -> Iterator[Callable[[str, int, int, str], None]]:
                     tasks[name] = bar.add_task(escape(name), total=periods)
                 bar.update(tasks[name], completed=done)
                 return
+            bar.advance(every)
             if name in tasks:
                 bar.remove_task(tasks.pop(name))
-            console.print(f"{name}: {state}", markup=False, highlight=False)
+            if state != "kept":
+                console.print(f"{name}: {state}", markup=False, highlight=False)
 
         yield show
 

@@ -139,11 +139,16 @@ def _evaluated(
     from cosim.studies.evaluate import evaluate as compute
     from cosim.studies.summary import content, reference_of, summarise, write_results
     from cosim.studies.tables import tables
+    from cosim.studies.units import units_of
 
     quiet, as_json = shown
     against, where = reference_of(study, against), folder()
-    with _progress(quiet or as_json) as tell:
-        news = compute(study, where, jobs, tell)
+    try:
+        with _progress(len(units_of(study)), quiet or as_json) as tell:
+            news = compute(study, where, jobs, tell)
+    except KeyboardInterrupt:
+        typer.echo(f"what is done is kept: the same command with --output {where} goes on", err=True)
+        raise
     failed = [one for one in news if one.state == "failed"]
     summary = summarise(study, where, against, missing=bool(failed))
     files = write_results(summary, where)
@@ -175,14 +180,14 @@ def _folder(output: Path | None, file: Path) -> Callable[[], Path]:
 
 
 @contextmanager
-def _progress(silent: bool) -> Iterator[Callable[[News], None]]:
+def _progress(units: int, silent: bool) -> Iterator[Callable[[News], None]]:
     """How far the units are, on standard error: bars in a terminal, else a line when one ends."""
     if silent:
         yield lambda news: None
     elif sys.stderr.isatty():
         from cosim.progress import unit_bars
 
-        with unit_bars() as bars:
+        with unit_bars(units) as bars:
             yield lambda news: bars(news.unit.name, news.done, news.unit.periods, news.state)
     else:
         words = {"kept": "was computed before", "done": "done", "failed": "failed"}

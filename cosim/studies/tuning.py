@@ -31,7 +31,7 @@ class Stage:
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "fixed-reservation": (
-        Stage(tuple({"value": value} for value in (0.5, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8)), ("reservation",)),
+        Stage(tuple({"value": value} for value in (0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7)), ("reservation",)),
         Stage(tuple({"bid_margin": m, "ask_margin": m} for m in (0.0, 0.1, 0.25, 0.5))),
     ),
     "price-taker": (Stage(tuple({"confidence": share} for share in (1.0, 0.75, 0.5, 0.25, 0.0))),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,8 @@ from typer.testing import CliRunner, Result
 from cosim import cli
 from cosim.cli import evaluating
 from cosim.studies import evaluate as studies
+from cosim.studies.evaluate import News
+from cosim.studies.study import Study
 
 VILLAGE = Path(__file__).resolve().parents[2] / "networks" / "village.json"
 TINY = f"""\
@@ -119,6 +122,36 @@ def test_mistakes_are_told_before_anything_is_written(
     assert found.exit_code == 2, found.output
     assert message in found.stderr and "Traceback" not in found.output
     assert not (tmp_path / "study").exists()
+
+
+def test_what_is_done_is_kept_when_it_is_stopped(
+    cosim: Callable[..., Result], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(study: Study, folder: Path, jobs: int, tell: Callable[[News], None]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studies, "evaluate", stopped)
+    found = cosim("evaluate", tiny, *SHORT, "--output", tmp_path / "study")
+    assert found.exit_code == 130
+    assert f"the same command with --output {tmp_path / 'study'} goes on" in found.stderr
+
+
+def test_what_fails_is_told_and_the_rest_summed_up(
+    cosim: Callable[..., Result], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = studies.evaluate
+
+    def failing(study: Study, folder: Path, jobs: int, tell: Callable[[News], None]) -> list[News]:
+        *news, last = compute(study, folder, 0, tell)
+        (folder / "units" / f"{last.unit.name}.json").unlink()
+        return [*news, replace(last, state="failed", lines=("it broke",), exit_code=1)]
+
+    monkeypatch.setattr(studies, "evaluate", failing)
+    policies = ("--policies", "utility-only,self-consumption", "--seeds", 1)
+    found = cosim("evaluate", tiny, *SHORT, *policies, "--output", tmp_path / "study", "--json")
+    assert found.exit_code == 1
+    assert found.stderr == "self-consumption_reservation_1: it broke\n"
+    assert {row["policy"] for row in json.loads(found.stdout)["rows"]} == {"utility-only"}
 
 
 def test_quick_is_small(cosim: Callable[..., Result], tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

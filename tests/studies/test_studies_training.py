@@ -10,7 +10,9 @@ import pytest
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy
 from cosim.scenario.schema import Scenario
+from cosim.simulation import Simulation
 from cosim.studies.cases import case
+from cosim.studies.episode import run_episode
 from cosim.studies.study import Study
 from cosim.studies.training import judge, train
 from cosim.studies.windows import Window
@@ -80,3 +82,31 @@ def test_who_changes_although_frozen_is_told(scenario: Callable[..., Scenario]) 
     weights = {"community/default": {"shift": np.array([0.0])}}
     with pytest.raises(PolicyError, match=r"'restless' of .* was frozen, and yet changed shift"):
         judge(scenario("own:Restless", "night"), weights, explore=True)
+
+
+def test_one_seed_has_the_same_prosumers_in_every_window(study: Callable[..., Study]) -> None:
+    found = study("zip", seeds=2)
+    first, *others = (
+        Simulation(case(found.base, window, seed, found.contenders[0])).communities[0]
+        for seed, window in ((1, found.windows.train), (1, found.windows.tests[0]), (2, found.windows.train))
+    )
+    for community, alike in zip(others, (True, False), strict=True):
+        columns = first.fleet.kinds["battery"].columns, community.fleet.kinds["battery"].columns
+        assert all(np.array_equal(columns[0][name], columns[1][name]) for name in columns[0]) == alike
+        assert np.array_equal(first.deciders.groups[0].mask, community.deciders.groups[0].mask) == alike
+
+
+def test_the_grid_is_left_aside(study: Callable[..., Study]) -> None:
+    """Bills do not depend on it: the same with a power flow in every period."""
+    found = study("self-consumption")
+    scenario = case(found.base, found.windows.train, 1, found.contenders[0])
+    assert scenario.network.step == 24 * 60 and not scenario.network.counterfactual
+    assert case(found.base, found.windows.tests[1], 1, found.contenders[0]).network.step == 3 * 60
+    often = scenario.model_copy(update={"network": scenario.network.model_copy(update={"step": 60})})
+    costs = [run_episode(Simulation(one)).prosumer_eur for one in (scenario, often)]
+    assert (costs[0] == costs[1]).all()
+
+
+def test_flows_within_a_period_stay(study: Callable[..., Study]) -> None:
+    found = study("self-consumption", network={"step": 15})
+    assert case(found.base, found.windows.train, 1, found.contenders[0]).network.step == 15
