@@ -53,7 +53,7 @@ class Store:
             found, unit = _read(file), planned.get(file.stem)
             expected = found.get("digest") if unit is None else unit.digest()
             if found.get("study") != study.digest() or found.get("digest") != expected:
-                problems.append(_foreign(file))
+                problems.append(_foreign(file, same_study=found.get("study") == study.digest()))
             elif unit is not None:
                 done.add(file.stem)
         if problems:
@@ -112,6 +112,7 @@ def _read(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _foreign(file: Path) -> Problem:
+def _foreign(file: Path, *, same_study: bool) -> Problem:
+    what = "has other parameters" if same_study else "is of another study"
     remedy = "nothing is ever overwritten: name another folder, or remove what is not wanted any more"
-    return Problem(f"{file} is of another study", remedy, path="--output")
+    return Problem(f"{file} {what}", remedy, path="--output")

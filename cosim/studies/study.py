@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import cosim
+from cosim.analysis.optimum import MOST
 from cosim.errors import InputError, Problem
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
@@ -70,7 +71,7 @@ class Study:
             partial(self._built, partial(case, self.base, window, seed, RULE))
             for window in (train, *self.windows.tests)
         ]
-        problems: dict[str, Problem] = {}
+        problems = {str(problem): problem for problem in self._too_large()}
         for attempt in attempts:
             try:
                 attempt()
@@ -78,6 +79,18 @@ class Study:
                 problems |= {str(problem): problem for problem in error.problems}
         if problems:
             raise InputError(list(problems.values()))
+
+    def _too_large(self) -> Iterator[Problem]:
+        """Test windows whose optimum is beyond what can be solved."""
+        prosumers = sum(group["count"] for group in self.base["groups"])
+        most = MOST // max(prosumers, 1) // max(self.periods(1.0), 1)
+        for window in self.windows.tests:
+            if prosumers * self.periods(window.days) > MOST:
+                text = (
+                    f"{prosumers:,} prosumers over {window.days:g} days are too many for one linear programme"
+                )
+                yield Problem(text, f"at most {most} days, or fewer prosumers", path="--test-days")
+                return
 
     @staticmethod
     def _built(scenario: Callable[[], Scenario]) -> Simulation:

@@ -10,13 +10,13 @@ from typing import Any
 
 from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
-from cosim.results.files import write_json, write_text
+from cosim.results.files import plain, write_json, write_text
 from cosim.studies.contenders import Contender
 from cosim.studies.measured import MEASURES, Key, Values, measured
 from cosim.studies.measures import Interval, interval
 from cosim.studies.store import Store
 from cosim.studies.study import RULE, Study
-from cosim.studies.units import Unit, units_of
+from cosim.studies.units import MODES, Unit, units_of
 
 CSV, JSON = "results.csv", "results.json"
 
@@ -125,9 +125,15 @@ def _rows(
         other = numbers.get(replace(contender, name=against).stem, {})
         for key in dict.fromkeys(key for values in own.values() for key in values):
             mine = {seed: values[key] for seed, values in own.items() if key in values}
-            pairs = [value - other[seed][key] for seed, value in mine.items() if key in other.get(seed, {})]
+            theirs = {seed: values.get(key, values.get(_of_rule(key))) for seed, values in other.items()}
+            pairs = [value - it for seed, value in mine.items() if (it := theirs.get(seed)) is not None]
             difference = interval(pairs) if pairs and contender.name != against else None
             yield Row(contender.name, contender.bidding, key, interval([*mine.values()]), difference)
+
+
+def _of_rule(key: Key) -> Key:
+    """Where a rule has it: it was judged in the first mode, and does the same in the other."""
+    return replace(key, mode=MODES[0]) if key.mode else key
 
 
 def write_results(summary: Summary, folder: Path) -> list[Path]:
@@ -168,7 +174,12 @@ def records(summary: Summary) -> list[dict[str, Any]]:
 
 
 def content(summary: Summary) -> dict[str, Any]:
-    """All of it as plain values."""
+    """All of it as plain values, None for what does not exist."""
+    found: dict[str, Any] = plain(_content(summary))
+    return found
+
+
+def _content(summary: Summary) -> dict[str, Any]:
     return {
         "study": summary.study.content(),
         "against": summary.against,

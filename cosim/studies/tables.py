@@ -13,6 +13,7 @@ from cosim.studies.measured import FIRST_DAYS, Key
 from cosim.studies.measures import Interval
 from cosim.studies.summary import Summary
 from cosim.studies.units import MODES
+from cosim.studies.windows import Window
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,14 +24,15 @@ STOCHASTIC, DETERMINISTIC = MODES
 def tables(summary: Summary) -> Iterator[RenderableType | str]:
     """All tables, and the notes that belong to them."""
     study = summary.study
-    tests = ", ".join(f"{one.name} {one.start:%Y-%m-%d}" for one in study.windows.tests)
+    tests = ", ".join(_window_text(one) for one in study.windows.tests)
     yield _quality(summary)
     yield _by_window(summary)
     yield _trade(summary)
     if any(summary.row(contender, Key("first_days_eur")) for contender in study.contenders):
         yield _training(summary)
-    yield f"Judged, frozen, in {tests}; {study.windows.tests[0].days:g} days each."
-    yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
+    yield f"Judged, frozen, in {tests}; {study.windows.tests[0].duration} each."
+    if len(study.seeds) > 1:
+        yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
     yield from _chosen(summary)
     yield from (f"Optimum: {note}" for note in summary.notes)
 
@@ -39,6 +41,11 @@ def label_of(summary: Summary, contender: Contender) -> str:
     """What a policy is called in tables."""
     modes = {one.bidding for one in summary.study.contenders}
     return f"{contender.name} ({contender.bidding})" if len(modes) > 1 else contender.name
+
+
+def _window_text(window: Window) -> str:
+    start = f"{window.start:%Y-%m-%d}"
+    return window.name if window.name.startswith(start) else f"{window.name} ({start})"
 
 
 Column = tuple[str, Callable[[Contender], str]]

@@ -19,7 +19,7 @@ from cosim.studies.contenders import Contender
 from cosim.studies.episode import Episode, run_episode
 from cosim.studies.study import RULE, Study, digest_of
 from cosim.studies.training import Trained, Weights, judge, learns, train
-from cosim.studies.tuning import trials, tune
+from cosim.studies.tuning import stages_of, trials, tune
 from cosim.studies.windows import Window
 
 Kind = Literal["optimum", "rule", "policy"]
@@ -66,13 +66,17 @@ class Unit:
         """Hash of all that the result depends on."""
         found: dict[str, Any] = {"kind": self.kind, "seed": self.seed, "study": self.study.digest()}
         if self.kind == "policy":
-            found |= {"policy": self.contender.content(), "passes": self.study.passes}
-            found["regret"] = self.study.regret
+            found |= {"policy": {**self.contender.content(), "tune": self._tried()}}
+            found |= {"passes": self.study.passes, "regret": self.study.regret}
         elif self.window is None:
             found["bidding"] = self.contender.bidding
         else:
             found["window"] = self.window.content()
         return digest_of(found)
+
+    def _tried(self) -> list[list[dict[str, Any]]]:
+        """All parameters among which tuning chooses."""
+        return [[dict(choice) for choice in stage.choices] for stage in stages_of(self.contender)]
 
     @property
     def periods(self) -> int:

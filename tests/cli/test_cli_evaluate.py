@@ -94,6 +94,7 @@ def test_by_default_the_scenarios_policy_is_judged_against_the_rule(
 ) -> None:
     found = cosim("evaluate", tiny, *SHORT, "--seeds", 1, "--no-tune", "--output", tmp_path / "x", "--json")
     assert found.exit_code == 0, found.output
+    assert "NaN" not in found.stdout
     policies = json.loads(found.stdout)["study"]["policies"]
     assert [(one["name"], one["bidding"], one["tune"]) for one in policies] == [
         ("self-consumption", "reservation", False),

@@ -74,15 +74,21 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
     summary = summarise(found, tmp_path)
     modes = [mean(summary, 1, "share_captured", mode) for mode in ("stochastic", "deterministic")]
     assert modes[0] != modes[1]
+    # A rule does the same in either mode: both of the learner's are compared with what it did.
+    for mode in ("stochastic", "deterministic"):
+        row = summary.row(found.contenders[1], Key("share_captured", mode))
+        assert row is not None and row.difference is not None
+        rule = mean(summary, 0, "share_captured", "stochastic")
+        assert row.difference.mean == pytest.approx(row.over_seeds.mean - rule)
     # One day of training: the first days and the worst day are of it, by hand from the units.
     units = results(tmp_path)
-    rule = units["rule.reservation_1"]["training"]["daily_eur"]
+    alone = units["rule.reservation_1"]["training"]["daily_eur"]
     daily = [one["daily_eur"] for one in units["own-Climber_reservation_1"]["training"]]
-    assert [len(days) for days in (rule, *daily)] == [1, 1, 1]
-    assert mean(summary, 1, "first_days_eur") == pytest.approx(daily[0][0] - rule[0])
-    percent = 100.0 * (daily[0][0] - rule[0]) / abs(rule[0])
+    assert [len(days) for days in (alone, *daily)] == [1, 1, 1]
+    assert mean(summary, 1, "first_days_eur") == pytest.approx(daily[0][0] - alone[0])
+    percent = 100.0 * (daily[0][0] - alone[0]) / abs(alone[0])
     assert mean(summary, 1, "first_days_percent") == pytest.approx(percent)
-    assert mean(summary, 1, "worst_day_eur") == pytest.approx(max(daily)[0] - rule[0])
+    assert mean(summary, 1, "worst_day_eur") == pytest.approx(max(daily)[0] - alone[0])
     assert mean(summary, 1, "learn_s_per_day") > 0.0
     with np.load(tmp_path / "weights" / "own-Climber_reservation_1.npz", allow_pickle=False) as weights:
         assert set(weights) == {"community/default/shift"}
@@ -154,7 +160,8 @@ def test_another_study_in_the_folder_is_refused(
     }[change]
     units = [replace(unit, study=other, contender=other.contenders[0])]
     Store(tmp_path).write(units[0], Result({}))
-    with pytest.raises(InputError, match=r"name_reservation_1.json is of another study"):
+    what = "has other parameters" if change == "policy" else "is of another study"
+    with pytest.raises(InputError, match=rf"name_reservation_1.json {what}"):
         evaluate(found, tmp_path)
     assert len(times(tmp_path)) == 1  # nothing was computed
 
