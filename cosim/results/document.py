@@ -72,10 +72,11 @@ mean feed-in price, as electricity in stores does.
 _BOUND = """\
 ## bound
 
-`cosim bound RUN` sets a run against the optimum of its scenario and writes two files ([model.md](model.md) has
-the equations). `bound.json` has the costs of all prosumers (`cost_eur`: `greedy`, `alone`, `run`, `optimum`,
-each net of what is stored at the end), `share_captured`, what a kWh stored at the end is worth, the price-taker
-`regret` in all and by prosumer, and `notes`: what is relaxed or approximated. `bound.parquet` has a row a period:
+`cosim bound RUN` sets a run against the optimum of its scenario and writes two files ([model.md](model.md)
+has the equations). `bound.json` has the costs of all prosumers (`cost_eur`: `greedy`, `alone`, `run`,
+`optimum`, each net of what is stored at the end), `share_captured`, what a kWh stored at the end is worth,
+the price-taker `regret` in all and by prosumer, and `notes`: what is relaxed or approximated. `bound.parquet`
+has a row a period:
 
 """
 _RULES = {"sum": "sum", "mean": "mean", "min": "lowest", "max": "highest", "last": "last", "all": "all"}
