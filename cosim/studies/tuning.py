@@ -4,7 +4,7 @@ rule deserves it as much as a learner does."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from cosim.studies.cases import Base, case
 from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.episode import run_episode
 from cosim.studies.windows import Window
+
+_ROUNDING = 1e-9
+"""Costs that differ by less, relative, are equal."""
 
 Choice = Mapping[str, Any]
 """Parameters that are tried together."""
@@ -31,7 +34,9 @@ class Stage:
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "fixed-reservation": (
-        Stage(tuple({"value": value} for value in (0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7)), ("reservation",)),
+        Stage(
+            tuple({"value": value} for value in (0.5, 0.1, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8)), ("reservation",)
+        ),
         Stage(tuple({"bid_margin": m, "ask_margin": m} for m in (0.0, 0.1, 0.25, 0.5))),
     ),
     "price-taker": (Stage(tuple({"confidence": share} for share in (1.0, 0.75, 0.5, 0.25, 0.0))),),
@@ -98,9 +103,14 @@ def tune(base: Base, window: Window, seed: int, contender: Contender, tell: Tell
         return costs[key]
 
     for stage in stages:
-        best: Choice = min(stage.choices, key=cost_eur)
-        chosen.update(best)
+        chosen.update(first_of_best([(choice, cost_eur(choice)) for choice in stage.choices]))
     return Tuned(contender.given(chosen), chosen, tuple(tried))
+
+
+def first_of_best(costs: Sequence[tuple[Choice, float]]) -> Choice:
+    """The choice that costs least; of those that cost the same but for rounding, the first."""
+    least = min(cost for _, cost in costs)
+    return next(choice for choice, cost in costs if cost <= least + _ROUNDING * max(1.0, abs(least)))
 
 
 def _parameters(stage: Stage) -> set[str]:

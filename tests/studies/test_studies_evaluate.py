@@ -199,3 +199,10 @@ def test_what_does_not_fit_is_told_before_anything_is_computed(study: Callable[.
     assert f"zip:relative=7 {where}.relative: 7 must be at most 1" in texts
     assert f"fixed-reservation:worth=1 {where}.worth: unknown" in texts
     assert "load.csv" in texts and "2017-01-01 00:00 to 2017-01-02 00:00" in texts  # has no such values
+
+
+def test_windows_whose_optimum_is_too_large_are_told(study: Callable[..., Study]) -> None:
+    windows = study("zip").windows
+    long = replace(windows, tests=(Window("long", datetime(2016, 7, 1), 2600.0),))
+    with pytest.raises(InputError, match=r"--test-days: 5 prosumers over 2600 days are too many .*2500 days"):
+        study("zip", windows=long).check()

@@ -15,7 +15,7 @@ from cosim.studies.cases import case
 from cosim.studies.contenders import contenders_of
 from cosim.studies.episode import run_episode
 from cosim.studies.study import Study
-from cosim.studies.tuning import STAGES, Stage, stages_of, trials, tune
+from cosim.studies.tuning import STAGES, Stage, first_of_best, stages_of, trials, tune
 from cosim.studies.units import Unit
 
 
@@ -37,7 +37,7 @@ def test_what_is_tuned_is_simulated_in_the_training_window_alone(
 ) -> None:
     found, seen = study("fixed-reservation"), next(simulated)
     Unit(found, "policy", found.contenders[0], 1).compute()
-    assert len(seen) == trials(found.contenders[0]) == 7 + 4 - 1
+    assert len(seen) == trials(found.contenders[0]) == 8 + 4 - 1
     assert {(one.horizon.start, one.horizon.periods) for one in seen} == {(datetime(2016, 6, 6), 24)}
 
 
@@ -51,10 +51,16 @@ def test_the_best_of_what_was_tried_is_taken(study: Callable[..., Study]) -> Non
         tried = contender.given({**choice, "bid_margin": 0.0, "ask_margin": 0.0})
         costs[choice["value"]] = run_episode(Simulation(case(found.base, train, 1, tried))).cost_eur
     assert len(set(costs.values())) > 1
-    assert tuned.chosen["value"] == min(costs, key=lambda value: costs[value])
-    least = min(tuned.tried, key=lambda trial: trial["cost_eur"])
-    assert tuned.chosen == least["parameters"]
+    assert costs[tuned.chosen["value"]] == pytest.approx(min(costs.values()), abs=1e-8)
+    (taken,) = (trial["cost_eur"] for trial in tuned.tried if trial["parameters"] == tuned.chosen)
+    assert taken == pytest.approx(min(trial["cost_eur"] for trial in tuned.tried), abs=1e-8)
     assert tuned.contender.parameters == tuned.chosen and not tuned.contender.tune
+
+
+def test_rounding_chooses_nothing() -> None:
+    one, two, three = {"value": 0.5}, {"value": 0.1}, {"value": 0.2}
+    assert first_of_best([(one, 937.2), (two, 937.178664214633), (three, 937.178664214632)]) == two
+    assert first_of_best([(one, 1.0), (two, 1.0 - 1e-6), (three, 1.0)]) == two
 
 
 def test_what_is_given_is_not_tuned() -> None:
