@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,6 +70,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
         str | None, typer.Option(metavar="NAME", help="Policy that others are compared with (the first).")
     ] = None,
     tune: Annotated[bool, typer.Option(help="Choose parameters of rules in training.")] = True,
+    rule: Annotated[
+        str, typer.Option(metavar="KIND", help="The rule that learners start from: what learning costs.")
+    ] = "self-consumption",
     regret: Annotated[bool, typer.Option("--regret", help="Also compute the price-taker regret.")] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="A small one: 2 seeds, 14 days of training, windows of 2 days.")
@@ -93,7 +96,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
         span = (train, train_days or defaults.train_days, listed(test), test_days or defaults.test_days)
         windows = _windows(loaded, *span)
         contenders = _contenders(loaded, policies, listed([bidding]), tune)
-        study = _study(loaded, windows, contenders, seeds or defaults.seeds, passes, regret)
+        extent = {"seeds": range(1, 1 + (seeds or defaults.seeds)), "passes": passes, "regret": regret}
+        study = _study(loaded, windows, contenders, rule=_rule(rule), **extent)
         _evaluated(study, _folder(output, scenario), jobs, against, (quiet, json_))
 
 
@@ -116,18 +120,21 @@ def _contenders(
     return [replace(one, tune=tune) for one in found]
 
 
-def _study(
-    scenario: Scenario,
-    windows: Windows,
-    contenders: Sequence[Contender],
-    seeds: int,
-    passes: int,
-    regret: bool,
-) -> Study:
+def _rule(text: str) -> Contender:
+    """The rule that learning is measured against, as it stands."""
+    from cosim.studies.contenders import contenders_of
+
+    found = contenders_of([text])
+    if len(found) > 1:
+        raise InputError(Problem(f"{text!r} is more than one policy", "name one", path="--rule"))
+    return replace(found[0], tune=False)
+
+
+def _study(scenario: Scenario, windows: Windows, contenders: Sequence[Contender], **extent: Any) -> Study:
     """The study, of which everything fits together: a mistake is told before hours of work."""
     from cosim.studies.study import Study
 
-    study = Study.of(scenario, windows, contenders, range(1, seeds + 1), passes, regret)
+    study = Study.of(scenario, windows, contenders, **extent)
     study.check()
     return study
 

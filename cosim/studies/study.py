@@ -21,8 +21,8 @@ from cosim.studies.windows import Windows
 
 FORMAT = 1
 """Of what is kept of a study; raised when older results cannot be read any more."""
-RULE = Contender("rule", "self-consumption", tune=False)
-"""The rule that learners start from."""
+RULE = Contender("self-consumption", "self-consumption", tune=False)
+"""The rule that learners start from, unless they are told otherwise."""
 _OWN = ("name", "folder", "seed", "policies", "outputs")
 """Parts of the scenario that change no result: a study has seeds and policies of its own, and where files lie
 does not matter."""
@@ -43,6 +43,8 @@ class Study:
     """How often learners go through the training window."""
     regret: bool = False
     """Whether the price-taker regret is computed, too: a linear programme for each prosumer and window."""
+    rule: Contender = RULE
+    """The rule that learners start from: what learning costs is measured against it."""
 
     @classmethod
     def of(
@@ -51,11 +53,13 @@ class Study:
         windows: Windows,
         contenders: Sequence[Contender],
         seeds: Sequence[int],
+        *,
         passes: int = 1,
         regret: bool = False,
+        rule: Contender = RULE,
     ) -> Study:
         """The study of a scenario."""
-        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret)
+        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret, rule)
 
     def check(self) -> None:
         """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
@@ -65,7 +69,7 @@ class Study:
         """
         train, seed = self.windows.train, self.seeds[0]
         attempts: list[Callable[[], Any]] = [
-            partial(case, self.base, train, seed, contender) for contender in self.contenders
+            partial(case, self.base, train, seed, contender) for contender in (*self.contenders, self.rule)
         ]
         attempts += [
             partial(self._built, partial(case, self.base, window, seed, RULE))
@@ -119,6 +123,7 @@ class Study:
             **self.windows.content(),
             "passes": self.passes,
             "regret": self.regret,
+            "rule": {"name": self.rule.name, **self.rule.content()},
             "seeds": list(self.seeds),
             "policies": [{"name": one.name, **one.content()} for one in self.contenders],
             "cosim": cosim.__version__,

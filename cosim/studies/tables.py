@@ -133,7 +133,8 @@ def _training(summary: Summary) -> RenderableType:
         ("learning s/day", _cells(summary, Key("learn_s_per_day"), 2)),
         ("acting s/day", _cells(summary, Key("act_s_per_day", STOCHASTIC), 2)),
     ]
-    title = f"Cost of learning against self-consumption: {train.days:g} days from {train.start:%Y-%m-%d}"
+    rule = summary.study.rule.name
+    title = f"Cost of learning against {rule}: {train.duration} from {train.start:%Y-%m-%d}"
     return _table(summary, title, columns)
 
 

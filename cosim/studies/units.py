@@ -59,7 +59,7 @@ class Unit:
         """In messages, and of its files."""
         if self.kind == "policy":
             return f"{self.contender.stem}_{self.seed}"
-        part = self.contender.bidding if self.window is None else self.window.stem
+        part = self.contender.stem if self.window is None else self.window.stem
         return f"{self.kind}.{part}_{self.seed}"
 
     def digest(self) -> str:
@@ -69,7 +69,7 @@ class Unit:
             found |= {"policy": {**self.contender.content(), "tune": self._tried()}}
             found |= {"passes": self.study.passes, "regret": self.study.regret}
         elif self.window is None:
-            found["bidding"] = self.contender.bidding
+            found["policy"] = self.contender.content()
         else:
             found["window"] = self.window.content()
         return digest_of(found)
@@ -173,6 +173,6 @@ def units_of(study: Study) -> list[Unit]:
     # The optimum is the same whoever decides and however they bid.
     found = [Unit(study, "optimum", RULE, seed, window) for seed in seeds for window in tests]
     for mode in dict.fromkeys(one.bidding for one in study.contenders if load(one.kind).learns):
-        found += [Unit(study, "rule", replace(RULE, bidding=mode), seed) for seed in seeds]
+        found += [Unit(study, "rule", replace(study.rule, bidding=mode), seed) for seed in seeds]
     found += [Unit(study, "policy", contender, seed) for contender in study.contenders for seed in seeds]
     return found

@@ -109,6 +109,7 @@ def test_by_default_the_scenarios_policy_is_judged_against_the_rule(
         (("--policies", "zap"), "--policies: unknown policy 'zap'"),
         (("--policies", "zip", "--against", "zap"), "--against: there is no policy 'zap'"),
         (("--policies", "zip:relative=2"), "relative: 2 must be at most 1"),
+        (("--rule", "zip,self-consumption"), "--rule: 'zip,self-consumption' is more than one policy"),
         (("--bidding", "loudly"), "--bidding: 'loudly' is no way to bid"),
         (("--train", "soon"), "--train: 'soon' is not a date"),
         (("--set", "groups.homes.count=none"), "groups.homes.count"),

@@ -116,7 +116,7 @@ def study(five: Callable[..., Scenario]) -> Callable[..., Study]:
 
     def build(policies: str, seeds: int = 1, bidding: str = "reservation", **changes: Any) -> Study:
         windows = changes.pop("windows", WINDOWS)
-        known = {name: changes.pop(name) for name in ("passes", "regret") if name in changes}
+        known = {name: changes.pop(name) for name in ("passes", "regret", "rule") if name in changes}
         contenders = contenders_of([policies], bidding.split(","))
         return Study.of(five(**changes), windows, contenders, range(1, seeds + 1), **known)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import InputError, OutputError
+from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import evaluate
 from cosim.studies.measured import Key
 from cosim.studies.store import Store
@@ -82,7 +83,7 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
         assert row.difference.mean == pytest.approx(row.over_seeds.mean - rule)
     # One day of training: the first days and the worst day are of it, by hand from the units.
     units = results(tmp_path)
-    alone = units["rule.reservation_1"]["training"]["daily_eur"]
+    alone = units["rule.self-consumption_reservation_1"]["training"]["daily_eur"]
     daily = [one["daily_eur"] for one in units["own-Climber_reservation_1"]["training"]]
     assert [len(days) for days in (alone, *daily)] == [1, 1, 1]
     assert mean(summary, 1, "first_days_eur") == pytest.approx(daily[0][0] - alone[0])
@@ -92,6 +93,25 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
     assert mean(summary, 1, "learn_s_per_day") > 0.0
     with np.load(tmp_path / "weights" / "own-Climber_reservation_1.npz", allow_pickle=False) as weights:
         assert set(weights) == {"community/default/shift"}
+
+
+def test_learning_is_measured_against_the_rule_that_is_named(
+    study: Callable[..., Study], tmp_path: Path
+) -> None:
+    plain = study("own:Climber")
+    evaluate(plain, tmp_path)
+    first = mean(summarise(plain, tmp_path), 0, "first_days_eur")
+    other = replace(plain, rule=Contender("alone", "utility-only", tune=False))
+    assert [news.unit.name for news in evaluate(other, tmp_path) if news.state == "done"] == [
+        "rule.alone_reservation_1"
+    ]
+    units = results(tmp_path)
+    rules = [
+        units[f"rule.{name}_reservation_1"]["training"]["cost_eur"] for name in ("self-consumption", "alone")
+    ]
+    second = mean(summarise(other, tmp_path), 0, "first_days_eur")
+    assert second - first == pytest.approx(rules[0] - rules[1])
+    assert second < first
 
 
 def test_differences_are_paired_by_seed(study: Callable[..., Study], tmp_path: Path) -> None:
