@@ -26,7 +26,8 @@ def tables(summary: Summary) -> Iterator[RenderableType | str]:
     study = summary.study
     tests = ", ".join(_window_text(one) for one in study.windows.tests)
     yield _quality(summary)
-    yield _by_window(summary)
+    if len(study.windows.tests) > 1:
+        yield _by_window(summary)
     yield _trade(summary)
     if any(summary.row(contender, Key("first_days_eur")) for contender in study.contenders):
         yield _training(summary)
@@ -52,6 +53,7 @@ Column = tuple[str, Callable[[Contender], str]]
 
 
 def _table(summary: Summary, title: str, columns: list[Column]) -> RenderableType:
+    """A row a policy; rows and columns without any figure are left out."""
     import pandas as pd
 
     rows = [
@@ -59,6 +61,7 @@ def _table(summary: Summary, title: str, columns: list[Column]) -> RenderableTyp
         for contender in summary.study.contenders
     ]
     kept = [name for name, _ in columns if any(row[name] != "-" for row in rows)]
+    rows = [row for row in rows if any(row[name] != "-" for name in kept)]
     return frame(pd.DataFrame(rows)[["policy", *kept]], title)
 
 
@@ -66,6 +69,14 @@ def _cells(summary: Summary, key: Key, decimals: int) -> Callable[[Contender], s
     def cell(contender: Contender) -> str:
         row = summary.row(contender, key)
         return "-" if row is None else interval_text(row.over_seeds, decimals)
+
+    return cell
+
+
+def _means(summary: Summary, key: Key, decimals: int) -> Callable[[Contender], str]:
+    def cell(contender: Contender) -> str:
+        row = summary.row(contender, key)
+        return "-" if row is None else number(row.over_seeds.mean, decimals)
 
     return cell
 
@@ -112,6 +123,7 @@ def _trade(summary: Summary) -> RenderableType:
         )
         if any(row.over_seeds.mean for row in summary.rows if row.key == Key(measure, STOCHASTIC))
     ]
+    columns.append(("acting s/day", _means(summary, Key("act_s_per_day", STOCHASTIC), 3)))
     return _table(summary, "Trade and prosumers", columns)
 
 
@@ -130,8 +142,7 @@ def _training(summary: Summary) -> RenderableType:
         ("worst day EUR", _cells(summary, Key("worst_day_eur"), 1)),
         ("worst day %", _cells(summary, Key("worst_day_percent"), 1)),
         ("all EUR/day", _cells(summary, Key("training_eur_per_day"), 2)),
-        ("learning s/day", _cells(summary, Key("learn_s_per_day"), 2)),
-        ("acting s/day", _cells(summary, Key("act_s_per_day", STOCHASTIC), 2)),
+        ("learning s/day", _means(summary, Key("learn_s_per_day"), 3)),
     ]
     rule = summary.study.rule.name
     title = f"Cost of learning against {rule}: {train.duration} from {train.start:%Y-%m-%d}"

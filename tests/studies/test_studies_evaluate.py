@@ -52,7 +52,7 @@ def mean(summary: Summary, number: int, *key: str) -> float:
 def test_the_utility_alone_captures_nothing_and_others_something(
     study: Callable[..., Study], tmp_path: Path
 ) -> None:
-    found = study("utility-only,self-consumption,community-planner", seeds=2)
+    found = study("utility-only,self-consumption,community-planner")
     evaluate(found, tmp_path)
     summary = summarise(found, tmp_path)
     assert mean(summary, 0, "share_captured", "stochastic") == pytest.approx(0.0, abs=1e-9)
