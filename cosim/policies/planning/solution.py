@@ -1,4 +1,4 @@
-"""What the linear programme of a community found, by device and prosumer. It is a record and solves nothing."""
+"""What the linear programme of a community found, by device and prosumer: a record that solves nothing."""
 
 from __future__ import annotations
 
