@@ -16,7 +16,7 @@ from cosim.community.outlook import Outlooks
 from cosim.core.arrays import FloatArray
 from cosim.core.streams import Streams
 from cosim.policies.outlook import Outlook
-from cosim.policies.planning.programme import Solution
+from cosim.policies.planning.solution import Solution
 from cosim.scenario.schema import Scenario
 from cosim.settlement.rates import ENERGY, FEED_IN, LONG, SHORT
 from cosim.settlement.tariffs import TariffBook

@@ -24,7 +24,8 @@ from cosim.core.arrays import FloatArray
 from cosim.errors import InputError, Problem
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.highs import Method
-from cosim.policies.planning.programme import Solution, optimise
+from cosim.policies.planning.programme import optimise
+from cosim.policies.planning.solution import Solution
 from cosim.scenario.schema import Scenario
 
 LARGE = 2_000
@@ -104,12 +105,12 @@ def bound_of(look: Hindsight, say: Say | None = None) -> Bound:
     say("all prosumers optimised together")
     size = len(look.outlook) * look.outlook.count
     method: Method = "ipm" if size > LARGE else "simplex"
-    found = optimise(look.outlook, method=method)
+    found = optimise(look.outlook, method=method, lean=True)
     return Bound(
         greedy_eur=float(greedy.sum()),
         alone_eur=float(alone.sum()),
         optimum_eur=float(look.cost_eur(found).sum()),
-        shadow_price=found.market_price,
+        shadow_price=_within_band(found.market_price, look.outlook),
         heat_shadow_price=found.heat_market_price,
         traded_kwh=found.flows_kwh["bought"].sum(axis=1),
         greedy_bills_eur=bills,
@@ -118,6 +119,13 @@ def bound_of(look: Hindsight, say: Say | None = None) -> Bound:
         notes=(*look.notes, *plan_notes(found)),
         seconds=perf_counter() - began,
     )
+
+
+def _within_band(price: FloatArray, outlook: Outlook) -> FloatArray:
+    """Where nothing is traded a clearing price is one of many: that nearest to what anybody trades at."""
+    low, high = outlook.ask_floor.min(axis=1), outlook.bid_ceiling.max(axis=1)
+    within: FloatArray = np.minimum(np.maximum(price, low), np.maximum(low, high))
+    return within
 
 
 def each_alone(look: Hindsight, outlook: Outlook, *, price_taking: bool = False) -> FloatArray:

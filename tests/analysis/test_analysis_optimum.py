@@ -17,7 +17,8 @@ from cosim.community.build import build_community
 from cosim.core.dispatch import Dispatch, Position
 from cosim.core.streams import Streams
 from cosim.errors import InputError, PolicyError
-from cosim.policies.planning.programme import Solution, optimise
+from cosim.policies.planning.programme import optimise
+from cosim.policies.planning.solution import Solution
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 

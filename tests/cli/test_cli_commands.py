@@ -55,7 +55,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_help_lists_the_commands(cosim: Callable[..., Result]) -> None:
     text = cosim("--help").output
-    for command in ("init", "check", "run", "list", "schema", "violations", "compare", "report", "bench"):
+    for command in (
+        "init",
+        "check",
+        "run",
+        "list",
+        "schema",
+        "violations",
+        "compare",
+        "bound",
+        "report",
+        "bench",
+    ):
         assert f"  {command} " in text
 
 

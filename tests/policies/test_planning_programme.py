@@ -323,6 +323,14 @@ def test_blocks_keep_what_is_stored_and_bound_the_cost_from_below(make) -> None:
     assert optimise(flat, blocks).objective_eur <= optimise(flat).objective_eur + 1e-6
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_leaving_out_what_no_optimum_does_changes_nothing(make, seed: int) -> None:
+    look = random_community(make, seed)
+    for trade in (True, False):
+        full, lean = optimise(look, trade=trade), optimise(look, trade=trade, lean=True)
+        assert lean.objective_eur == pytest.approx(full.objective_eur, rel=1e-9)
+
+
 def test_the_market_price_is_what_the_longer_side_gets(make) -> None:
     """0 has 3 kWh too much, 1 needs 1 kWh; then 0 has 1 kWh, 1 needs 3. A kWh bought costs 0.10 on top."""
     look = make.outlook(

@@ -119,6 +119,17 @@ class Columns:
         np.add.at(net, self.owner[firm], (self.low * self.taken[carrier])[firm])
         return net
 
+    def may_take(self, carrier: Carrier, prosumers: int) -> tuple[FloatArray, FloatArray]:
+        """Most that a prosumer takes from outside, and gives, shape (prosumers, B) each: nothing where all
+        its devices together cannot, else anything: bounds at what they can would be met, and hide what a kWh
+        more is worth."""
+        ends = np.stack([self.low, self.high]) * self.taken[carrier]
+        drawn, given = np.zeros((2, prosumers, self.low.shape[1]))
+        np.add.at(drawn, self.owner, ends.max(axis=0))
+        np.add.at(given, self.owner, -ends.min(axis=0))
+        idle = (drawn <= 0.0) & (given <= 0.0)
+        return np.where((drawn > 0.0) | idle, np.inf, 0.0), np.where((given > 0.0) | idle, np.inf, 0.0)
+
 
 def _stores(owned: Owned) -> bool:
     return owned.envelope.store is not None

@@ -19,7 +19,8 @@ from cosim.policies.contract import Policy, PolicyInputs, Spec
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.actions import planned_action
 from cosim.policies.planning.blocks import Blocks
-from cosim.policies.planning.programme import Solution, optimise
+from cosim.policies.planning.programme import optimise
+from cosim.policies.planning.solution import Solution
 
 EDGE_SHARE = 0.05
 """How far beyond the plan's price a device bids, as a share of the way from feed-in to retail: enough for the
