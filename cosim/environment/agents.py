@@ -93,7 +93,5 @@ def with_agents(scenario: Scenario, names: Sequence[str]) -> Scenario:
 
 def group_of_agents(deciders: Deciders) -> tuple[PolicyGroup, Outside]:
     """The group of the agents, and its policy."""
-    (found,) = [
-        (group, group.policy) for group in deciders.groups if isinstance(group.policy, Outside)
-    ]
+    (found,) = [(group, group.policy) for group in deciders.groups if isinstance(group.policy, Outside)]
     return found

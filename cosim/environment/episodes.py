@@ -36,7 +36,7 @@ class Episodes:
         random_start: Whether each begins on another day.
 
     Raises:
-        InputError: if an episode is no whole number of periods, longer than the horizon, ends before the first
+        InputError: if an episode is no whole number of periods, is longer than the horizon, ends before any
             gate opens, or may begin on one day alone though that is to vary.
     """
 

@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 from pettingzoo import ParallelEnv
 
 from cosim.community.build import build_community
-from cosim.community.community import Community
+from cosim.community.community import Community, Turn
 from cosim.core.arrays import FloatArray
 from cosim.core.records import Field
 from cosim.core.streams import Streams
@@ -24,7 +24,9 @@ from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 
 OUTCOMES = ("reward_eur", "cost_eur", "counterfactual_cost_eur", "net_kwh", "bought_kwh", "sold_kwh")
-"""What comes of a step for each agent; all but the first are in its info."""
+"""What comes of a step for each agent."""
+INFO = (*OUTCOMES[1:], "rule_action")
+"""What is in the info of each."""
 
 Observations = dict[str, Float32Array]
 Infos = dict[str, dict[str, Any]]
@@ -37,8 +39,9 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
     observed before the last step: after the end there is no period to observe.
 
     With a gate closure of k periods, an agent decides on the period k ahead. Rewards come when a period is
-    delivered, that is k steps after it was decided on, and first those of the k periods whose gates had closed
-    before the episode; the last step delivers all that is left. So an agent's rewards add up to its saving.
+    delivered, that is k steps after it was decided on; the first k are those of periods whose gates had
+    closed before the episode, and the last step delivers all that is left. So an agent's rewards add up to
+    its saving.
 
     Args:
         scenario: With its agents in it.
@@ -52,19 +55,15 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
     def __init__(self, scenario: Scenario, episodes: Episodes, uniform: bool) -> None:
         self.simulation: Simulation | None = None
         """Of the running episode; None before the first and after `close`."""
+        self.turn: Turn | None = None
+        """The period that was delivered last, with its sessions, energies, power flows and bills."""
         self._scenario = scenario
         self._episodes = episodes
         community = _community(scenario, Episode(scenario.seed, scenario.horizon))
         group, _ = group_of_agents(community.deciders)
         names = [community.members.names[row] for row in group.rows]
-        everything = np.ones_like
         self._rows = group.rows
-        self._spaces = Spaces(
-            names,
-            group.spec,
-            everything(group.observed) if uniform else group.observed,
-            everything(group.mask) if uniform else group.mask,
-        )
+        self._spaces = Spaces(names, group.spec, group.observed, group.mask, uniform)
         self.possible_agents = list(names)
         self.agents: list[str] = []
         self.observation_spaces: dict[str, Box] = self._spaces.observation_spaces
@@ -136,7 +135,7 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
 
         Raises:
             PolicyError: if the actions are not those of the agents; nothing has happened then.
-            RunError: if no episode is running.
+            RunError: if no episode is running, or the period cannot be finished: the episode is over then.
         """
         simulation = self.simulation
         if simulation is None or not self.agents:
@@ -144,18 +143,18 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
         community = simulation.communities[0]
         inputs = self._inputs()
         group_of_agents(community.deciders)[1].tell(self._spaces.joined(actions, simulation.index))
-        simulation.complete()
-        outcome = self._outcome(community)
+        self.agents = []  # a period that fails ends the episode
+        outcome = self._delivered(simulation)
         while not simulation.done:
             simulation.begin()
             if community.gate is not None:
                 inputs = self._inputs()
                 break
-            simulation.complete()
-            outcome = outcome + self._outcome(community)
+            outcome = outcome + self._delivered(simulation)
         if simulation.done:
             simulation.finish()
-            self.agents = []
+        else:
+            self.agents = list(self.possible_agents)
         return self._told(inputs, outcome, simulation.done)
 
     def _told(
@@ -163,11 +162,9 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
     ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
         """What `step` returns; `outcome` has shape (len(OUTCOMES), n)."""
         names = self.possible_agents
-        rules = self._spaces.split_actions(inputs.rule_action)
-        infos: Infos = {
-            name: {**dict(zip(OUTCOMES[1:], values, strict=True)), "rule_action": rules[name]}
-            for name, values in zip(names, outcome[1:].T.tolist(), strict=True)
-        }
+        rules = self._spaces.split_actions(inputs.rule_action).values()
+        told = zip(*outcome[1:].tolist(), rules, strict=True)
+        infos = dict(zip(names, [dict(zip(INFO, own, strict=True)) for own in told], strict=True))
         return (
             self._spaces.observations(inputs.observation, inputs.mean_field),
             dict(zip(names, outcome[0].tolist(), strict=True)),
@@ -177,8 +174,8 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
         )
 
     def state(self) -> Float32Array:
-        """What all agents know: for each all fields of its own (zero where it lacks them), then the public ones
-        once. It pools private data: for critics in central training, and for nobody's decision.
+        """What all agents know: for each the own fields of all (zero where it lacks them), then the public
+        ones once. It pools private data: for critics in central training, and for nobody's decision.
 
         Raises:
             RunError: if no episode is running.
@@ -196,7 +193,7 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
         """Let go of the running episode."""
         if self.simulation is not None:
             self.simulation.close()
-        self.simulation, self.agents = None, []
+        self.simulation, self.turn, self.agents = None, None, []
 
     def _inputs(self) -> PolicyInputs:
         """What the agents know, n rows."""
@@ -206,9 +203,10 @@ class CommunityEnv(ParallelEnv[str, Float32Array, FloatArray]):
         group, _ = group_of_agents(community.deciders)
         return community.deciders.inputs(group, community.gate.knowledge)
 
-    def _outcome(self, community: Community) -> FloatArray:
-        """What came of the period that was delivered, shape (len(OUTCOMES), n)."""
-        turn = community.turn
+    def _delivered(self, simulation: Simulation) -> FloatArray:
+        """Carry out the period that has begun; what came of it, shape (len(OUTCOMES), n)."""
+        simulation.complete()
+        turn = self.turn = simulation.communities[0].turn
         energy = turn.dispatch.electricity
         columns = (
             turn.reward_eur,

@@ -4,6 +4,7 @@ again. Each has the fields that it owns, or, if they are to be uniform, all fiel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -27,19 +28,25 @@ class Spaces:
         spec: Fields that anybody has.
         observed: Who has which observation, shape (n, O).
         acting: Who has which action, shape (n, A).
+        uniform: Whether all get the fields of all.
     """
 
-    def __init__(self, agents: Sequence[str], spec: Spec, observed: BoolArray, acting: BoolArray) -> None:
+    def __init__(
+        self, agents: Sequence[str], spec: Spec, observed: BoolArray, acting: BoolArray, uniform: bool
+    ) -> None:
         self.agents = tuple(agents)
         self._known = frozenset(agents)
-        fields = (*spec.observation, *spec.mean_field)
         public = np.ones((len(self.agents), len(spec.mean_field)), dtype=bool)
+        own = spec.observation
+        of_all = _with_zero(own, observed)
+        if uniform:
+            own, observed, acting = of_all, np.ones_like(observed), np.ones_like(acting)
         sees = np.hstack([observed, public])
-        self.observation_fields = _fields(self.agents, fields, sees)
+        self.observation_fields = _fields(self.agents, (*own, *spec.mean_field), sees)
         self.action_fields = _fields(self.agents, spec.action, acting)
         self.observation_spaces = {name: _box(own) for name, own in self.observation_fields.items()}
         self.action_spaces = {name: _box(own) for name, own in self.action_fields.items()}
-        self.state_space = _box((*spec.observation * len(self.agents), *spec.mean_field))
+        self.state_space = _box((*of_all * len(self.agents), *spec.mean_field))
         self._sees, self._cuts = _places(sees)
         self._acts, self._action_cuts = _places(acting)
         self._shape = acting.shape
@@ -68,8 +75,8 @@ class Spaces:
             step: Number of the period, for messages.
 
         Raises:
-            PolicyError: naming period, agent and field, if an agent is unknown or missing, or its action is no
-                array of its shape with numbers in [-1, 1].
+            PolicyError: naming period, agent and field, if an agent is unknown or missing, or its action is
+                no array of its shape with numbers in [-1, 1].
         """
         self._check_agents(actions, step)
         arrays = [_numbers(actions[name], name, step) for name in self.agents]
@@ -101,7 +108,8 @@ class Spaces:
             if array.shape != shape:
                 names = ", ".join(field.name for field in self.action_fields[name])
                 raise PolicyError(
-                    f"period {step}: agent {name!r}: the action has shape {array.shape}, not {shape} ({names})"
+                    f"period {step}: agent {name!r}: "
+                    f"the action has shape {array.shape}, not {shape} ({names})"
                 )
 
     def _refuse_value(self, arrays: Sequence[FloatArray], step: int) -> None:
@@ -132,6 +140,14 @@ def _fields(agents: Sequence[str], fields: Sequence[Field], has: BoolArray) -> d
         )
         for name, row in zip(agents, has, strict=True)
     }
+
+
+def _with_zero(fields: Sequence[Field], has: BoolArray) -> tuple[Field, ...]:
+    """Fields with zero in their bounds where somebody lacks them: it is what is observed then."""
+    return tuple(
+        field if own.all() else replace(field, low=min(field.low, 0.0), high=max(field.high, 0.0))
+        for field, own in zip(fields, has.T, strict=True)
+    )
 
 
 def _places(has: BoolArray) -> tuple[IntArray, list[slice]]:

@@ -1,5 +1,5 @@
-"""The Mesa model: `step`, that is `begin` and `complete`, reads as the phases of a settlement period; what they
-do is in the community."""
+"""The Mesa model: `begin` and `complete`, together `step`, read as the phases of a settlement period; what
+they do is in the community."""
 
 from __future__ import annotations
 
@@ -117,11 +117,10 @@ class Simulation(mesa.Model):
             community.deciders.finish()
 
     def close(self) -> None:
-        """Let go of agents and communities. Mesa 3.3 keeps every model for ever; who makes many in one process
-        closes each, or all of them stay in memory with their profiles."""
+        """Let go of agents and communities. Mesa 3.3 keeps every model for ever: who makes many in one
+        process closes each, or all of them stay in memory with their profiles."""
         self.remove_all_agents()
         self.communities = ()
-        del self.market_operators, self.network_operators
 
     @property
     def done(self) -> bool:
