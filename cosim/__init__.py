@@ -3,6 +3,7 @@
     scenario = cosim.load_scenario("scenario.yaml")
     outcome = cosim.run(scenario, output="outputs/first")
     run = cosim.load("outputs/first")          # tables as pandas frames
+    env = cosim.env(scenario)                  # for learners of other libraries
 
 What is here is imported when it is first used, so that `import cosim` costs next to nothing.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cosim import policies as policies
+    from cosim.environment import env as env
     from cosim.results.read import load as load
     from cosim.scenario.load import load_scenario as load_scenario
     from cosim.scenario.schema import Scenario as Scenario
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Scenario": "cosim.scenario.schema:Scenario",
     "Simulation": "cosim.simulation:Simulation",
+    "env": "cosim.environment:env",
     "load": "cosim.results.read:load",
     "load_scenario": "cosim.scenario.load:load_scenario",
     "policies": "cosim.policies",
@@ -32,7 +35,7 @@ _PUBLIC = {
 }
 """Name -> where it lives."""
 
-__all__ = ["Scenario", "Simulation", "__version__", "load", "load_scenario", "policies", "run"]
+__all__ = ["Scenario", "Simulation", "__version__", "env", "load", "load_scenario", "policies", "run"]
 
 
 def __getattr__(name: str) -> Any:

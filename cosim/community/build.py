@@ -60,7 +60,13 @@ class _Rates:
     """Of the series: the finer of the two."""
 
 
-def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: str = COMMUNITY) -> Community:
+def build_community(
+    scenario: Scenario,
+    clock: Clock,
+    streams: Streams,
+    name: str = COMMUNITY,
+    chance: Streams | None = None,
+) -> Community:
     """The community that a scenario describes.
 
     Args:
@@ -68,11 +74,14 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         clock: Settlement periods of the run.
         streams: Randomness of the run.
         name: Name in tables.
+        chance: Randomness of what happens to the same prosumers: the order in which orders arrive, the errors
+            of forecasts, what policies draw. None: as everything else from `streams`.
 
     Raises:
         InputError: if grid, profiles, prices or places cannot be used; every problem of the room is in it.
     """
     own = streams.within(name)
+    chance = (streams if chance is None else chance).within(name)
     rates = _clocks(scenario, clock)
     population = populate(scenario, own)
     grid = load_grid(scenario.network, scenario.base)
@@ -83,12 +92,12 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
     tariffs.require_gas(gas_prosumers(population))
     site = _site(scenario, population, rates)
     fleet = _fleet(population, site)
-    foresight = _foresight(scenario, fleet, site, rates, own)
+    foresight = _foresight(scenario, fleet, site, rates, chance)
     loop = _loop(scenario, population, fleet, clock)
     bidder = Bidder(fleet, scenario.market.bidding, loop)
     observer = Observer(foresight.fleet)
     fields = _fields(bidder, observer, clock)
-    deciders = _deciders(scenario, population, fields, name)
+    deciders = _deciders(scenario, population, fields, chance.seed, name)
     middle = _middle_price(scenario, clock)
     middle_heat = 0.5 * float(sum(usual_costs(*tariffs.default_prices(0))))
     return Community(
@@ -105,7 +114,7 @@ def build_community(scenario: Scenario, clock: Clock, streams: Streams, name: st
         ),
         deciders=deciders,
         market=Market(
-            mechanisms.create(scenario.market.mechanism, **scenario.market.values()), own.within("market")
+            mechanisms.create(scenario.market.mechanism, **scenario.market.values()), chance.within("market")
         ),
         tariffs=tariffs,
         feeder=_feeder(scenario, grid, placement, rates),
@@ -248,13 +257,15 @@ def _parameters(fleet: Fleet) -> dict[str, FloatArray]:
     return found
 
 
-def _deciders(scenario: Scenario, population: Population, fields: Fields, community: str) -> Deciders:
+def _deciders(
+    scenario: Scenario, population: Population, fields: Fields, seed: int, community: str
+) -> Deciders:
     """One policy object for each label that somebody uses."""
     labels = np.array(population.policies)
     groups = []
     for label in dict.fromkeys(population.policies):
         use = scenario.policies[label]
-        make = partial(_policy, use.kind, scenario.seed, f"{community}/{label}", use.values())
+        make = partial(_policy, use.kind, seed, f"{community}/{label}", use.values())
         groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
     return Deciders(groups, population.names, len(fields.action))
 

@@ -31,6 +31,8 @@ class PolicyGroup:
     spec: Spec
     observation_columns: IntArray
     action_columns: IntArray
+    observed: BoolArray
+    """Shape (g, O): False where a field belongs to a device that a prosumer lacks; read only."""
     mask: BoolArray
     """Shape (g, A): False where a prosumer lacks the device; read only."""
     parameters: Mapping[str, FloatArray]
@@ -109,6 +111,7 @@ def group_of(label: str, rows: IntArray, fields: Fields, make: MakePolicy) -> Po
         spec=spec,
         observation_columns=observed,
         action_columns=acting,
+        observed=_frozen(fields.has_observation[np.ix_(rows, observed)]),
         mask=_frozen(fields.has_action[np.ix_(rows, acting)]),
         parameters={name: _frozen(values[rows]) for name, values in fields.parameters.items()},
     )
@@ -181,7 +184,7 @@ class Deciders:
             if not waiting:
                 continue
             if waiting[-1].next_inputs is None and knowledge is not None:
-                waiting[-1].next_inputs = self._inputs(group, knowledge)
+                waiting[-1].next_inputs = self.inputs(group, knowledge)
             if waiting[0].reward is not None and waiting[0].next_inputs is not None:
                 self._learn(group, waiting.popleft())
 
@@ -210,7 +213,7 @@ class Deciders:
         self._step = step
         action = np.zeros(self._shape)
         for group in self.groups:
-            inputs = self._inputs(group, knowledge)
+            inputs = self.inputs(group, knowledge)
             chosen = checked_act(group.policy, inputs, self.explore, group.title, step)
             chosen = self._overridden(group, inputs, chosen, step)
             if group.policy.learns and self.learning:
@@ -248,7 +251,7 @@ class Deciders:
         if metrics:
             self.metrics[group.label], self.updated[group.label] = metrics, step
 
-    def _inputs(self, group: PolicyGroup, knowledge: Knowledge) -> PolicyInputs:
+    def inputs(self, group: PolicyGroup, knowledge: Knowledge) -> PolicyInputs:
         """What one policy gets, made once a period: it learns and decides from the same object."""
         if self._known[0] is not knowledge:
             self._known = (knowledge, {})

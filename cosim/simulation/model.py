@@ -1,4 +1,5 @@
-"""The Mesa model: `step` reads as the phases of a settlement period; what they do is in the community."""
+"""The Mesa model: `begin` and `complete`, together `step`, read as the phases of a settlement period; what
+they do is in the community."""
 
 from __future__ import annotations
 
@@ -75,12 +76,20 @@ class Simulation(mesa.Model):
 
     def step(self) -> None:
         """One settlement period."""
+        self.begin()
+        self.complete()
+
+    def begin(self) -> None:
+        """The first half of a period, up to what is known before anybody decides."""
         with self._phase("observe"):
             for community in self.communities:
                 community.observe(self.index)
         with self._phase("learn"):
             for community in self.communities:
                 community.learn()
+
+    def complete(self) -> None:
+        """The second half: what is decided, and all that comes of it."""
         with self._phase("decide"):
             for community in self.communities:
                 community.decide()
@@ -106,6 +115,12 @@ class Simulation(mesa.Model):
         """After the last period: learners make a last update from what they know."""
         for community in self.communities:
             community.deciders.finish()
+
+    def close(self) -> None:
+        """Let go of agents and communities. Mesa 3.3 keeps every model for ever: who makes many in one
+        process closes each, or all of them stay in memory with their profiles."""
+        self.remove_all_agents()
+        self.communities = ()
 
     @property
     def done(self) -> bool:

@@ -7,7 +7,10 @@ import sys
 
 import cosim
 
-HEAVY = ("numba", "numpy", "pandapower", "pandas", "plotly", "pyarrow", "rich", "simbench", "torch")
+HEAVY = (
+    *("gymnasium", "numba", "numpy", "pandapower", "pandas", "pettingzoo"),
+    *("plotly", "pyarrow", "rich", "simbench", "torch"),
+)
 
 
 def test_public_names_are_pinned() -> None:
@@ -15,6 +18,7 @@ def test_public_names_are_pinned() -> None:
         "Scenario",
         "Simulation",
         "__version__",
+        "env",
         "load",
         "load_scenario",
         "policies",
