@@ -117,7 +117,7 @@ def _contenders(
 
     modes = modes or [scenario.market.bidding]
     found = contenders_of(policies, modes) if policies else own_contenders(scenario, modes)
-    return [replace(one, tune=tune) for one in found]
+    return [replace(one, tune=one.tune and tune) for one in found]
 
 
 def _rule(text: str) -> Contender:

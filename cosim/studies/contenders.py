@@ -96,7 +96,7 @@ def contenders_of(texts: Sequence[str], biddings: Sequence[str] = ("reservation"
 
 
 def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contender]:
-    """Self-consumption and the policies of a scenario, in each bidding mode.
+    """Self-consumption and the policies of a scenario as they stand, in each bidding mode.
 
     Raises:
         InputError: as `contenders_of`.
@@ -104,12 +104,17 @@ def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contende
     rule = contenders_of(["self-consumption"], biddings)
     plain = scenario.model_dump(mode="json")["policies"]
     own = [
-        Contender(label if label != "default" else use["kind"], use["kind"], use["parameters"], one.bidding)
+        Contender(_label(name, use), use["kind"], use["parameters"], one.bidding, tune=False)
         for one in rule
-        for label, use in plain.items()
+        for name, use in plain.items()
         if use["kind"] != one.kind
     ]
     return [*rule, *own]
+
+
+def _label(name: str, use: Mapping[str, Any]) -> str:
+    """Of a scenario's policy: the one by default is called after its kind."""
+    return str(use["kind"]) if name == "default" else name
 
 
 def _stem(name: str) -> str:

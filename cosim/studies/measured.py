@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cosim.core.arrays import FloatArray
 from cosim.studies.measures import gini, share_captured
 
 FIRST_DAYS = 5
@@ -62,7 +63,7 @@ def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -
         for week in weeks:
             numbers |= _of_weeks([week], optima, mode, week["window"])
     if found["training"] and rule is not None:
-        numbers |= _of_training(found["training"], rule["training"])
+        numbers |= _of_training(found["training"], rule["training"], learning_curve(found, rule))
     return numbers
 
 
@@ -93,12 +94,20 @@ def _of_weeks(
     return {Key(name, mode, window): value for name, value in values.items()}
 
 
-def _of_training(passes: Sequence[Values], rule: Values) -> dict[Key, float]:
+def learning_curve(found: Values, rule: Values | None) -> FloatArray:
+    """What each day of training cost beyond the rule on the same day [EUR], shape (passes, days); of no pass
+    where nothing was learnt."""
+    if rule is None or not found["training"]:
+        return np.zeros((0, 0))
+    daily = [episode["daily_eur"] for episode in found["training"]]
+    more: FloatArray = np.array(daily) - np.array(rule["training"]["daily_eur"])
+    return more
+
+
+def _of_training(passes: Sequence[Values], rule: Values, more: FloatArray) -> dict[Key, float]:
     """What learning cost against the rule, on the same days; a day's cost may be near nothing or below, so
     the worst one is also given as a share of the rule's mean absolute cost of a day."""
     alone = np.array(rule["daily_eur"])
-    daily = np.array([episode["daily_eur"] for episode in passes])
-    more = daily - alone
     first, base = float(more[0, :FIRST_DAYS].sum()), abs(float(alone[:FIRST_DAYS].sum()))
     usual = float(np.abs(alone).mean())
     days = sum(float(episode["days"]) for episode in passes)

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cosim.core.arrays import FloatArray
 from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
 from cosim.results.files import plain, write_json, write_text
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import MEASURES, Key, Values, measured
+from cosim.studies.measured import MEASURES, Key, Values, learning_curve, measured
 from cosim.studies.measures import Interval, interval
 from cosim.studies.store import Store
 from cosim.studies.study import RULE, Study
@@ -46,6 +47,8 @@ class Summary:
     """Policy (`Contender.stem`) -> seed -> measures."""
     chosen: Mapping[str, Mapping[int, Mapping[str, Any]]]
     """Policy -> seed -> parameters that were tuned."""
+    curves: Mapping[str, Mapping[int, FloatArray]]
+    """Policy -> seed -> what each day of training cost beyond the rule [EUR], shape (passes, days)."""
     notes: tuple[str, ...]
     """What the optimum leaves out."""
 
@@ -77,6 +80,7 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
     found = {unit.name: store.read(unit) for unit in units}
     numbers: dict[str, dict[int, dict[Key, float]]] = {}
     chosen: dict[str, dict[int, Mapping[str, Any]]] = {}
+    curves: dict[str, dict[int, FloatArray]] = {}
     for contender in study.contenders:
         for seed in study.seeds:
             own, optima, rule = _of_seed(study, found, contender, seed)
@@ -84,8 +88,10 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
                 continue
             numbers.setdefault(contender.stem, {})[seed] = measured(own, optima, rule)
             chosen.setdefault(contender.stem, {})[seed] = own["chosen"]
+            curves.setdefault(contender.stem, {})[seed] = learning_curve(own, rule)
     notes = dict.fromkeys(note for values in found.values() for note in values.get("notes", ()))
-    return Summary(study, against, tuple(_rows(study, numbers, against)), numbers, chosen, tuple(notes))
+    rows = tuple(_rows(study, numbers, against))
+    return Summary(study, against, rows, numbers, chosen, curves, tuple(notes))
 
 
 def reference_of(study: Study, against: str | None) -> str:
@@ -190,6 +196,7 @@ def _content(summary: Summary) -> dict[str, Any]:
                 "bidding": contender.bidding,
                 "seed": seed,
                 "chosen": summary.chosen[contender.stem][seed],
+                "learning_curve_eur": summary.curves[contender.stem][seed],
                 "measures": [{**asdict(key), "value": value} for key, value in values.items()],
             }
             for contender in summary.study.contenders

@@ -97,7 +97,7 @@ def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = s
     episode = run_episode(simulation, tell)
     for label, own in weights.items():
         now = policies[label].weights()
-        changed = [name for name, array in own.items() if not np.array_equal(array, now[name])]
+        changed = [name for name, array in own.items() if not np.array_equal(array, now.get(name, []))]
         if changed:
             names = ", ".join(changed)
             raise PolicyError(f"{_title(policies[label], label)} was frozen, and yet changed {names}")

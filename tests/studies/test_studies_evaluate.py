@@ -90,6 +90,9 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
     assert mean(summary, 1, "first_days_percent") == pytest.approx(percent)
     assert mean(summary, 1, "worst_day_eur") == pytest.approx(max(daily)[0] - alone[0])
     assert mean(summary, 1, "learn_s_per_day") > 0.0
+    curve = summary.curves["own-Climber_reservation"][1]
+    assert curve[:, 0].tolist() == pytest.approx([days[0] - alone[0] for days in daily])
+    assert summary.curves["self-consumption_reservation"][1].shape == (0, 0)
     with np.load(tmp_path / "weights" / "own-Climber_reservation_1.npz", allow_pickle=False) as weights:
         assert set(weights) == {"community/default/shift"}
 
