@@ -21,17 +21,21 @@ import numpy as np
 from cosim.analysis.hindsight import Hindsight, hindsight, plan_notes
 from cosim.community.community import Community
 from cosim.core.arrays import FloatArray
+from cosim.devices import registry
 from cosim.errors import InputError, Problem
 from cosim.policies.outlook import Outlook
 from cosim.policies.planning.highs import Method
 from cosim.policies.planning.programme import optimise
 from cosim.policies.planning.solution import Solution
+from cosim.scenario.groups import Group
 from cosim.scenario.schema import Scenario
 
 LARGE = 2_000
 """Prosumers times periods from which on the optimum is found by interior points: several times quicker."""
 MOST = 300_000
 """Prosumers times periods of one programme: some minutes, some gigabytes."""
+HEATED = 6
+"""As so many prosumers counts one with devices for heat."""
 TOGETHER = 5_000
 """Prosumers times periods that are put into one programme where nobody trades: their programmes separate."""
 
@@ -90,7 +94,7 @@ def bound(scenario: Scenario, say: Say | None = None) -> Bound:
         InputError: if something of the scenario cannot be used, or it is too large to be solved at once.
         PolicyError: if the solver does not find an optimum.
     """
-    require_size(sum(group.count for group in scenario.groups), scenario.horizon.periods, scenario)
+    require_size(scenario)
     return bound_of(hindsight(scenario), say)
 
 
@@ -152,23 +156,31 @@ def _part_cost(look: Hindsight, part: Outlook, found: Solution) -> FloatArray:
     return replace(look, outlook=part).cost_eur(found)
 
 
-def require_size(prosumers: int, periods: int, scenario: Scenario) -> None:
-    """Makes sure that the programme can be solved.
+def require_size(scenario: Scenario) -> None:
+    """Makes sure that the programme of a scenario can be solved.
 
     Raises:
         InputError: if it is too large.
     """
-    if prosumers * periods <= MOST:
+    periods = scenario.horizon.periods
+    prosumers = sum(group.count for group in scenario.groups)
+    counted = sum(group.count * (HEATED if _heats(group) else 1) for group in scenario.groups)
+    if counted * periods <= MOST:
         return
-    days = MOST // prosumers * scenario.horizon.step_minutes / (24 * 60)
+    days = MOST // counted * scenario.horizon.step_minutes / (24 * 60)
     remedy = f"at most {int(days)} days of it: --days {int(days)}" if days >= 1 else "fewer prosumers"
     raise InputError(
         Problem(
             f"{prosumers:,} prosumers over {periods:,} periods are too many for one linear programme, and a "
-            f"bound of parts would be none (at most {MOST:,} prosumers times periods)",
+            f"bound of parts would be none (at most {MOST:,} prosumers times periods; who has devices for "
+            f"heat counts as {HEATED})",
             remedy,
         )
     )
+
+
+def _heats(group: Group) -> bool:
+    return any(registry.load(kind).carrier == "heat" for kind in group.devices)
 
 
 def _greedy_eur(look: Hindsight) -> tuple[float, FloatArray]:

@@ -35,7 +35,7 @@ def bound(run: RunFolder, days: Days = None, quiet: Quiet = False, json_: Json =
         found = load(run)
         scenario = _scenario(found, days)
         tables = _tables(found, scenario)
-        require_size(tables[1]["prosumer"].nunique(), scenario.horizon.periods, scenario)
+        require_size(scenario)
         with _telling(quiet or json_) as say:
             say("the scenario")
             look = hindsight(scenario)

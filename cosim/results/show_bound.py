@@ -35,8 +35,8 @@ def bound(found: Mapping[str, Any], by_hour: pd.DataFrame) -> RenderableType:
     for name in ("shadow_price", "mean_price"):
         hours[name] = [number(value, 4) for value in hours[name]]
     parts: list[RenderableType] = [_costs(found), _share(found), ""]
-    parts += [frame(hours, "Prices by hour of the day (EUR/kWh), and traded energy")]
-    parts += [_regret(found["regret"])]
+    parts += ["Prices by hour of the day [EUR/kWh], and traded energy [kWh]", frame(hours, "")]
+    parts += [*_regret(found["regret"])]
     parts += [Text(f"Note: {note}") for note in found["notes"]]
     return Group(*parts)
 
@@ -65,13 +65,13 @@ def _share(found: Mapping[str, Any]) -> RenderableType:
     return f"Share captured: {number(share, 3)} (each optimised alone: {number(alone, 3)})"
 
 
-def _regret(found: Mapping[str, Any]) -> RenderableType:
+def _regret(found: Mapping[str, Any]) -> tuple[RenderableType, RenderableType]:
     import pandas as pd
 
     rows = [{"prosumer": name, **found["by_prosumer"][name]} for name in found["worst"]]
     title = (
         f"Price-taker regret: {number(found['total_eur'], 2, 'EUR')} in all, "
-        f"{number(found['mean_eur'], 2, 'EUR')} on average; the largest"
+        f"{number(found['mean_eur'], 2, 'EUR')} on average; the largest:"
     )
     columns = ["prosumer", "run_eur", "best_response_eur", "regret_eur"]
-    return frame(pd.DataFrame(rows, columns=columns), title)
+    return title, frame(pd.DataFrame(rows, columns=columns), "")

@@ -312,13 +312,32 @@ def test_a_gate_that_closes_early_and_cheap_imbalance_are_said(five) -> None:
     assert "first 2 periods" in look.notes[1]
 
 
-def test_too_large_is_an_error_with_the_days_that_are_not(five, monkeypatch) -> None:
+def test_where_feeding_in_costs_money_the_optimum_curtails(five) -> None:
+    """At noon a kWh fed in costs 0.05; at other times all is produced."""
+    windows = [{"from": "10:00", "to": "14:00", "price": -0.05}]
+    tariff = {"retail": 0.30, "feed_in": {"windows": windows, "default": 0.08}}
+    look = hindsight(five(tariffs={"default": tariff}))
+    pv = look.outlook.devices["pv"]
+    low, high = pv.envelope.low_kwh, pv.envelope.high_kwh
+    noon = np.isin(np.arange(24), range(10, 14))
+    np.testing.assert_array_equal(high[~noon], low[~noon])
+    np.testing.assert_array_equal(high[noon], 0.0)
+    found = optimise(look.outlook)
+    assert found.flows_kwh["export"][noon].sum() == pytest.approx(0.0, abs=1e-9)
+    assert (found.energy_kwh["pv"] - low)[noon].sum() > 0.1
+
+
+def test_too_large_is_an_error_with_the_days_that_are_not(five, scenario_data, monkeypatch) -> None:
     monkeypatch.setattr(optimum, "MOST", 5 * 24 * 2)
     bound(five())
     with pytest.raises(
         InputError, match=r"5 prosumers over 72 periods .* \(at most 2 days of it: --days 2\)"
     ):
         bound(five(horizon={"duration": "3 days"}))
+    warm = heated(five, scenario_data, horizon={"duration": "12 hours"})  # heats: each counts as 6
+    monkeypatch.setattr(optimum, "MOST", 5 * 12 * 6 - 1)
+    with pytest.raises(InputError, match="5 prosumers over 12 periods"):
+        bound(warm)
     monkeypatch.setattr(optimum, "MOST", 10)
     with pytest.raises(InputError, match="fewer prosumers"):
         bound(five())
