@@ -1,5 +1,5 @@
-"""The mean field: what the market has made public, of the last period and of the same local hour when it
-was last. Of fixed size, however many trade."""
+"""The mean field: what the market has made public, of the last period, of the same local hour when it was
+last, and of the hours to come when they were last. Of fixed size, however many trade."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ from cosim.core.clock import Period
 from cosim.core.records import PUBLIC_FIELDS, Field, PublicInformation
 
 MEAN_PRICE = [name for name, _ in PUBLIC_FIELDS].index("mean_price")
+TRADED = [name for name, _ in PUBLIC_FIELDS].index("volume_traded")
+VOLUMES = [[name for name, _ in PUBLIC_FIELDS].index(name) for name in ("volume_offered", "volume_asked_for")]
 PRICES = np.array([unit == "EUR/kWh" for _, unit in PUBLIC_FIELDS])
+AHEAD_HOURS = (3, 6, 9, 12, 18)
+"""How far ahead the mean field looks, by what the market was when it was last that time of day [h]."""
+AHEAD_NAMES = ("mean_price", "volume_offered", "volume_asked_for")
+"""What it holds of those hours: enough to tell a price and which side is short."""
+DAY_NAMES = ("mean_price", "volume_traded", "volume_offered", "volume_asked_for")
+"""What it holds of the last 24 hours: sums, and the mean price of all that was traded."""
+AHEAD = [[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES]
 
 
 def mean_field_fields(heat: bool = False) -> tuple[Field, ...]:
-    """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before; where
-    heat is traded, the same of its market: `heat.last_price` ...
+    """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before,
+    `in_3h.mean_price` ... of the hours ahead when they were last; where heat is traded, the same of its market:
+    `heat.last_price` ...
 
     Args:
         heat: Whether heat is traded.
@@ -44,7 +54,23 @@ def _fields_of(carrier: Carrier, prefix: str) -> tuple[Field, ...]:
         )
         for name, unit in PUBLIC_FIELDS
     ]
-    return (*latest, *yesterday)
+    units = dict(PUBLIC_FIELDS)
+    ahead = [
+        Field(
+            f"{prefix}in_{hours}h.{name}",
+            units[name],
+            -infinite,
+            infinite,
+            f"Of {carrier}: {name} at the local time {hours} h from now, when it was last.",
+        )
+        for hours in AHEAD_HOURS
+        for name in AHEAD_NAMES
+    ]
+    day = [
+        Field(f"{prefix}day.{name}", units[name], -infinite, infinite, f"Of {carrier}, the last 24 hours: {name}.")
+        for name in DAY_NAMES
+    ]
+    return (*latest, *yesterday, *ahead, *day)
 
 
 class PublicMemory:
@@ -88,13 +114,24 @@ class MarketMemory:
     def __init__(self, hours: float, middle_price: float) -> None:
         nothing = np.where(PRICES, middle_price, 0.0)
         self._hours = hours
-        self._day = np.tile(nothing, (round(24.0 / hours), 1))
+        self._slots = round(24.0 / hours)
+        self._ahead = np.array([round(lead / hours) for lead in AHEAD_HOURS])
+        self._day = np.tile(nothing, (self._slots, 1))
         self._seen = nothing.copy()
         self._latest = nothing.copy()
 
     def mean_field(self, period: Period) -> FloatArray:
-        """The mean field that is known before a period, shape (2 x public fields,)."""
-        return np.concatenate([self._latest, self._day[self._slot(period)]])
+        """The mean field that is known before a period, shape (M,)."""
+        now = self._slot(period)
+        ahead = self._day[np.ix_((now + self._ahead) % self._slots, AHEAD)]
+        return np.concatenate([self._latest, self._day[now], ahead.ravel(), self._last_day()])
+
+    def _last_day(self) -> FloatArray:
+        """The last 24 hours together, in the order of `DAY_NAMES`."""
+        traded = self._day[:, TRADED]
+        total = float(traded.sum())
+        price = float(self._day[:, MEAN_PRICE] @ traded) / total if total > 0.0 else self._latest[MEAN_PRICE]
+        return np.array([price, total, *self._day[:, VOLUMES].sum(axis=0)])
 
     def remember(self, period: Period, public: PublicInformation) -> None:
         """Take in what a period made public."""

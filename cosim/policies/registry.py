@@ -20,6 +20,7 @@ REGISTRY = Registry(
         "fixed-reservation": "cosim.policies.rules.fixed_reservation:FixedReservation",
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
+        "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
         "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
     },

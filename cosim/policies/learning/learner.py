@@ -1,0 +1,321 @@
+"""What all learners have in common. They start from a rule and learn how far to depart from it; they think anew every
+few hours and stand by what they decided in between; each prosumer has networks of its own, or shares them. How they
+learn is in a file for each family."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import field_validator
+
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.config import Config, setting
+from cosim.errors import PolicyError
+from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
+from cosim.policies.learning.encoding import Encoder, OwnDay, energy_rows
+from cosim.policies.learning.experience import Decision, Experience, Standing
+from cosim.policies.learning.mean_field import Kind, MeanField
+from cosim.policies.learning.start import NOTHING, start_policy, start_problem
+from cosim.policies.rules.baseline import EXPECTED_PRICE
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+KEPT_DAYS = 4
+"""How long a decision waits for what comes of it: longer than any gate closure."""
+HINDSIGHT = ("own.drawn", "own.injected")
+"""What hindsight has beside what is public by then."""
+
+
+class LearnerConfig(Config):
+    """Parameters that every learner has."""
+
+    sharing: Literal["none", "federated", "group"] = setting(
+        "federated",
+        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own data, "
+        "shared weights; what crosses is the change that each prosumer's data make to them, averaged. `group`: all of "
+        "a label learn from all their data together, which pools what is private.",
+    )
+    mean_field: Kind = setting(
+        "public",
+        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an independent "
+        "learner. `shuffled`: the public information of another period (an ablation).",
+    )
+    start: str = setting(
+        "fixed-reservation:value=0.25",
+        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any other "
+        "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE.",
+    )
+    margins: Literal["rule", "learn"] = setting(
+        "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
+    )
+    decide_hours: float = setting(
+        24.0,
+        unit="h",
+        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. What is "
+        "bought at night and sold in the evening is learnt as one decision.",
+        gt=0,
+        le=24,
+    )
+    discount: float = setting(
+        0.5, about="What a reward of tomorrow counts today.", ge=0, le=1
+    )
+    exploration: float = setting(
+        0.2, about="Standard deviation of what it tries, in units of the action.", gt=0, le=1
+    )
+    hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "cpu", about="Where networks are computed; `auto`: on a GPU if there is one. Small ones are quicker on a CPU."
+    )
+    diverged: Literal["stop", "rule"] = setting(
+        "stop",
+        about="What happens when a network's numbers are no longer finite. `stop`: the run ends, the last good weights "
+        "are kept. `rule`: from then on the prosumers follow the rule that it started from.",
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _can_start(cls, text: str) -> str:
+        problem = start_problem(text)
+        if problem:
+            raise ValueError(problem)
+        return text
+
+
+class Learner(Policy):
+    """Starts from a rule; a family implements `_decide`, `_take`, `_modules` and what it keeps.
+
+    Args:
+        spec: Fields of its inputs and actions.
+        n: Prosumers.
+        config: Parameters.
+        seed: Seed of the run.
+        label: Tells apart policies of one run.
+
+    Raises:
+        PolicyError: if a GPU is asked for and there is none.
+    """
+
+    learns = True
+    needs = ("own", "public")
+    Config = LearnerConfig
+    config: LearnerConfig
+
+    def __init__(
+        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+    ) -> None:
+        super().__init__(spec, n, config, seed=seed, label=label)
+        own, hours = self.config, spec.period_hours
+        self.device = _device(own.device)
+        self.networks = n if own.sharing == "none" else min(n, 1)
+        """Networks of each kind, G: one a prosumer, or one for all."""
+        self.hold = 1 if hours is None else max(round(own.decide_hours / hours), 1)
+        """Periods for which a decision stands."""
+        self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
+        self.gamma = own.discount ** (1.0 / self.decisions_per_day)
+        """Discount from one decision to the next."""
+        self.learnt: BoolArray = np.array([own.margins == "learn" or _is_a_device(f.name) for f in spec.action], bool)
+        """Which actions it learns, shape (A,); the others stay the rule's."""
+        self.start = start_policy(own.start, spec, n, seed, f"{self.label}/start")
+        if self.start is not None:
+            self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
+            self.horizon_hours = self.start.horizon_hours
+        self._day = OwnDay(spec, n)
+        self.encoder = Encoder(spec, MeanField(spec, own.mean_field, self.draw("mean field")))
+        self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
+        self._decision: Decision | None = None
+        self._age = 0
+        self._encoded: tuple[PolicyInputs | None, FloatArray] = (None, np.zeros(0))
+        self.fallen = False
+        """Whether it diverged and follows its rule."""
+
+    # What a family implements
+
+    @abstractmethod
+    def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """By how much to depart from the rule, shape (n, A), and notes for learning, one row a prosumer.
+
+        Args:
+            rows: What networks read, shape (n, F), named by `input_names`.
+            explore: Whether to try things.
+        """
+
+    @abstractmethod
+    def _take(self, experience: Experience) -> dict[str, float]:
+        """Take in a decision that is over; update when it is time. Metrics of an update."""
+
+    @abstractmethod
+    def _modules(self) -> Mapping[str, Tensor]:
+        """Every number that learning changes, by name."""
+
+    # The contract
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What networks read, by name."""
+        return (*self.encoder.names, *OwnDay.names)
+
+    @property
+    def hindsight_names(self) -> tuple[str, ...]:
+        """Columns of `Experience.hindsight`."""
+        return (*(f"after.{name}" for name in self.encoder.mean_field.names), *HINDSIGHT)
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        """The rule's action, shifted by what was decided last; decides anew when it is time. Shape (n, A)."""
+        base = self._base(inputs)
+        if self.n == 0 or self.fallen:
+            return base
+        if self._decision is None or self._age >= self.hold:
+            rows = self._rows(inputs)
+            shift, notes = self._decide(rows, explore)
+            mask = inputs.action_mask & self.learnt
+            self._decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+        self._age += 1
+        self._day.remember(inputs)
+        self._standing.keep(inputs, self._decision)
+        return np.clip(base + self._decision.shift, -1.0, 1.0)
+
+    def learn(self, transition: Transition) -> dict[str, float]:
+        """Add one period to the decision that stood in it; learn from the decision when it is over."""
+        if self.n == 0 or self.fallen:
+            return {}
+        decision = self._standing.of(transition.inputs)
+        if decision is None:
+            raise PolicyError("is to learn from a period in which it did not decide")
+        decision.add(transition, self._day.net_kwh(transition.inputs))
+        ended = bool(transition.terminated.any() or transition.truncated.any())
+        if decision.periods < self.hold and not ended:
+            return {}
+        return self._guarded(self._experience(decision, transition, ended))
+
+    def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
+        """A decision that is over."""
+        following = transition.next_inputs
+        public = self.encoder.mean_field.of(following, *self.encoder.band(following))
+        mean_kw = decision.net_kwh / (decision.periods * (self.spec.period_hours or 1.0))
+        hindsight = np.hstack([public, energy_rows(mean_kw)])
+        return Experience(decision, self._rows(following), hindsight, transition.terminated, not ended)
+
+    def _guarded(self, experience: Experience) -> dict[str, float]:
+        """Take in an experience; what diverges is undone.
+
+        Raises:
+            PolicyError: if the networks' numbers are no longer finite and the run is to stop.
+        """
+        import torch
+
+        before = {name: part.detach().clone() for name, part in self._modules().items()}
+        metrics = self._take(experience)
+        wrong = [name for name, part in self._modules().items() if not bool(torch.isfinite(part).all())]
+        wrong += [name for name, value in metrics.items() if not np.isfinite(value)]
+        if not wrong:
+            return metrics
+        with torch.no_grad():
+            for name, part in self._modules().items():
+                part.copy_(before[name])
+        if self.config.diverged == "stop":
+            raise PolicyError(
+                f"diverged: {', '.join(wrong[:3])} not finite; the weights before this update are kept (a smaller "
+                "learning rate, or `diverged: rule`)"
+            )
+        self.fallen = True
+        self._standing.clear()
+        return {"fallen_back": 1.0}
+
+    def _base(self, inputs: PolicyInputs) -> FloatArray:
+        """What the start rule does, shape (n, A)."""
+        if self.config.start == NOTHING:
+            return np.zeros_like(inputs.rule_action)
+        return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
+
+    def _rows(self, inputs: PolicyInputs) -> FloatArray:
+        """What networks read of a period, shape (n, F): the same object while the period is the same."""
+        if self._encoded[0] is not inputs:
+            self._encoded = (inputs, np.hstack([self.encoder.encode(inputs), self._day.encode()]))
+        return self._encoded[1]
+
+    def reset(self, rows: IntArray | None = None) -> None:
+        """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt stays."""
+        self._standing.clear()
+        self._day.forget()
+        self._decision, self._age, self._encoded = None, 0, (None, np.zeros(0))
+        if self.start is not None:
+            self.start.reset(rows)
+
+    def weights(self) -> dict[str, FloatArray]:
+        """What was learnt, by name; a copy."""
+        return {name: part.detach().cpu().numpy().astype(float) for name, part in self._modules().items()}
+
+    def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
+        """Start from weights learnt elsewhere.
+
+        Raises:
+            PolicyError: if they do not fit, naming each field that differs.
+        """
+        own = self.weights()
+        problems = [f"lacks {name}" for name in own if name not in weights]
+        problems += [f"has {name}, which is nothing here" for name in weights if name not in own]
+        problems += [
+            f"{name} has shape {weights[name].shape}, not {own[name].shape}"
+            for name in own
+            if name in weights and weights[name].shape != own[name].shape
+        ]
+        if problems:
+            more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+            raise PolicyError(f"weights do not fit policy {self.name!r}: {'; '.join(problems[:5])}{more}")
+        self._load(weights)
+
+    def _load(self, weights: Mapping[str, FloatArray]) -> None:
+        import torch
+
+        with torch.no_grad():
+            for name, part in self._modules().items():
+                part.copy_(torch.as_tensor(weights[name]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on as if nothing had happened."""
+        return {
+            **super().state_dict(),
+            "weights": self.weights(),
+            "standing": self._standing.state(self._decision),
+            "age": self._age,
+            "day": self._day.state(),
+            "mean_field": self.encoder.mean_field.state(),
+            "fallen": self.fallen,
+            "start": None if self.start is None else self.start.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Policy.load_state_dict`."""
+        super().load_state_dict(state)
+        self.load_weights(state["weights"])
+        self._decision = self._standing.load_state(state["standing"])
+        self._age, self.fallen = int(state["age"]), bool(state["fallen"])
+        self._day.load_state(state["day"])
+        self.encoder.mean_field.load_state(state["mean_field"])
+        self._encoded = (None, np.zeros(0))
+        if self.start is not None:
+            self.start.load_state_dict(state["start"])
+
+
+def _is_a_device(action: str) -> bool:
+    """Whether an action is about a device, and not the margin of a quote."""
+    return "." in action or action == EXPECTED_PRICE
+
+
+def _device(wanted: str) -> torch.device:
+    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and small
+    networks are no slower."""
+    import torch
+
+    found = torch.cuda.is_available()
+    if wanted == "cuda" and not found:
+        raise PolicyError("device: cuda was asked for, and torch finds no GPU (write `auto` or `cpu`)")
+    if wanted == "cpu" or not found:
+        torch.set_num_threads(1)
+        return torch.device("cpu")
+    return torch.device("cuda")

@@ -1,0 +1,112 @@
+"""Many small networks of one shape, evaluated and trained in one batched computation: one a prosumer, or one for all.
+Plain feed-forward networks, their names and their gradients; what they mean is the learner's affair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cosim.core.arrays import FloatArray
+
+
+class Networks:
+    """G feed-forward networks with tanh between their layers.
+
+    Weights have names: the first layer one for each field of the input, the last one for each field of the output. So
+    they find their place in another scenario, whatever the order of its fields, and what does not fit has a name.
+
+    Args:
+        name: Of the networks, such as `actor`.
+        inputs: Fields of the input.
+        hidden: Widths of the hidden layers, at least one.
+        outputs: Fields of the output.
+        count: Networks, G.
+        rng: Draws the weights: Xavier's uniform distribution (Glorot and Bengio, AISTATS 2010), the same for all.
+        device: Where they are.
+        last: Factor on the weights of the last layer; 0: the output is 0 to begin with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[str],
+        hidden: Sequence[int],
+        outputs: Sequence[str],
+        *,
+        count: int,
+        rng: np.random.Generator,
+        device: torch.device,
+        last: float = 1.0,
+    ) -> None:
+        self.name, self.inputs, self.outputs, self.count = name, tuple(inputs), tuple(outputs), count
+        self.parameters: list[Tensor] = []
+        """Weights (G, in, out) and biases (G, 1, out) of each layer in turn."""
+        sizes = (len(inputs), *hidden, len(outputs))
+        for layer, (wide, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            bound = (last if layer == len(hidden) else 1.0) * np.sqrt(6.0 / max(wide + out, 1))
+            drawn = rng.uniform(-1.0, 1.0, (1, wide, out)) * bound
+            for part in (np.repeat(drawn, count, axis=0), np.zeros((count, 1, out))):
+                self.parameters.append(
+                    torch.tensor(part, dtype=torch.float32, device=device, requires_grad=True)
+                )
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """From (G, B, in) to (G, B, out)."""
+        hidden = rows
+        for layer in range(0, len(self.parameters), 2):
+            weight, bias = self.parameters[layer : layer + 2]
+            hidden = torch.baddbmm(bias, hidden, weight)
+            if layer + 2 < len(self.parameters):
+                hidden = torch.tanh(hidden)
+        return hidden
+
+    @property
+    def size(self) -> int:
+        """Numbers in one of the networks."""
+        return sum(part.shape[1] * part.shape[2] for part in self.parameters)
+
+    def weights(self) -> dict[str, FloatArray]:
+        """The weights by name, a copy: `actor.from.FIELD` (G, out), `actor.to.FIELD` (G, in + 1, the bias last), and
+        the layers between by number."""
+        parts = [part.detach().cpu().numpy().astype(float) for part in self.parameters]
+        found = {f"{self.name}.from.{field}": parts[0][:, place].copy() for place, field in enumerate(self.inputs)}
+        for layer, part in enumerate(parts[1:-2]):
+            found[f"{self.name}.{layer + 1}"] = part.copy()
+        last = np.concatenate(parts[-2:], axis=1)
+        return found | {f"{self.name}.to.{field}": last[:, :, place].copy() for place, field in enumerate(self.outputs)}
+
+    def load(self, weights: Mapping[str, FloatArray]) -> None:
+        """Take over weights; they have the names and shapes of `weights`."""
+        parts = [np.stack([weights[f"{self.name}.from.{field}"] for field in self.inputs], axis=1)]
+        parts += [weights[f"{self.name}.{layer + 1}"] for layer in range(len(self.parameters) - 3)]
+        last = np.stack([weights[f"{self.name}.to.{field}"] for field in self.outputs], axis=2)
+        parts += [last[:, :-1], last[:, -1:]]
+        with torch.no_grad():
+            for own, part in zip(self.parameters, parts, strict=True):
+                own.copy_(torch.as_tensor(part))
+
+
+def clip_gradients(parameters: Sequence[Tensor], most: float) -> Tensor:
+    """Scale each network's gradient down to a Euclidean norm of at most `most`; the norms before, shape (G,)."""
+    given = [part.grad for part in parameters if part.grad is not None]
+    norm = torch.stack([gradient.square().flatten(1).sum(1) for gradient in given]).sum(0).sqrt()
+    factor = (most / (norm + 1e-8)).clamp(max=1.0)
+    for gradient in given:
+        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+    return norm
+
+
+def by_network(values: FloatArray, count: int, device: torch.device) -> Tensor:
+    """Values of T decisions of n prosumers, shape (T, n, ...), as (G, B, ...) for G networks: each prosumer's T where it
+    has a network of its own (G = n), prosumer after prosumer where there is one for all (G = 1)."""
+    times, n = values.shape[:2]
+    rows = np.ascontiguousarray(np.swapaxes(values, 0, 1), dtype=np.float32)
+    return torch.as_tensor(rows.reshape(count, n * times // max(count, 1), *values.shape[2:]), device=device)
+
+
+def by_prosumer(values: Tensor, n: int) -> FloatArray:
+    """The way back for one number each: (G, B) to (T, n)."""
+    return values.detach().cpu().numpy().astype(float).reshape(n, -1).T
