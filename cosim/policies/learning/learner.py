@@ -1,6 +1,6 @@
-"""What all learners have in common. They start from a rule and learn how far to depart from it; they think anew every
-few hours and stand by what they decided in between; each prosumer has networks of its own, or shares them. How they
-learn is in a file for each family."""
+"""What all learners have in common. They start from a rule and learn how far to depart from it; they think
+anew every few hours and stand by what they decided in between; each prosumer has networks of its own, or
+shares them. How they learn is in a file for each family."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class LearnerConfig(Config):
 
     sharing: Literal["none", "federated", "group"] = setting(
         "federated",
-        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own data, "
-        "shared weights; what crosses is the change that each prosumer's data make to them, averaged. `group`: all of "
-        "a label learn from all their data together, which pools what is private.",
+        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own "
+        "data, shared weights; what crosses is the change that each prosumer's data make to them, averaged. "
+        "`group`: all of a label learn from all their data together, which pools what is private.",
     )
     mean_field: Kind = setting(
         "public",
-        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an independent "
-        "learner. `shuffled`: the public information of another period (an ablation).",
+        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an "
+        "independent learner. `shuffled`: the public information of another period (an ablation).",
     )
     start: str = setting(
         "fixed-reservation:value=0.25",
-        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any other "
+        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
         "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE.",
     )
     margins: Literal["rule", "learn"] = setting(
@@ -56,25 +56,24 @@ class LearnerConfig(Config):
     decide_hours: float = setting(
         24.0,
         unit="h",
-        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. What is "
-        "bought at night and sold in the evening is learnt as one decision.",
+        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
+        "What is bought at night and sold in the evening is learnt as one decision.",
         gt=0,
         le=24,
     )
-    discount: float = setting(
-        0.5, about="What a reward of tomorrow counts today.", ge=0, le=1
-    )
+    discount: float = setting(0.5, about="What a reward of tomorrow counts today.", ge=0, le=1)
     exploration: float = setting(
-        0.2, about="Standard deviation of what it tries, in units of the action.", gt=0, le=1
+        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
     )
     hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "cpu", about="Where networks are computed; `auto`: on a GPU if there is one. Small ones are quicker on a CPU."
+        "cpu",
+        about="Where networks are computed; `auto`: on a GPU if there is one. Small ones are quicker on a CPU.",
     )
     diverged: Literal["stop", "rule"] = setting(
         "stop",
-        about="What happens when a network's numbers are no longer finite. `stop`: the run ends, the last good weights "
-        "are kept. `rule`: from then on the prosumers follow the rule that it started from.",
+        about="What happens when a network's numbers are no longer finite. `stop`: the run ends, the last "
+        "good weights are kept. `rule`: from then on the prosumers follow the rule that it started from.",
     )
 
     @field_validator("start")
@@ -118,7 +117,9 @@ class Learner(Policy):
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
         self.gamma = own.discount ** (1.0 / self.decisions_per_day)
         """Discount from one decision to the next."""
-        self.learnt: BoolArray = np.array([own.margins == "learn" or _is_a_device(f.name) for f in spec.action], bool)
+        self.learnt: BoolArray = np.array(
+            [own.margins == "learn" or is_a_device(f.name) for f in spec.action], bool
+        )
         """Which actions it learns, shape (A,); the others stay the rule's."""
         self.start = start_policy(own.start, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
@@ -219,8 +220,8 @@ class Learner(Policy):
                 part.copy_(before[name])
         if self.config.diverged == "stop":
             raise PolicyError(
-                f"diverged: {', '.join(wrong[:3])} not finite; the weights before this update are kept (a smaller "
-                "learning rate, or `diverged: rule`)"
+                f"diverged: {', '.join(wrong[:3])} not finite; the weights before this update are kept "
+                "(try a smaller learning rate, or `diverged: rule`)"
             )
         self.fallen = True
         self._standing.clear()
@@ -239,7 +240,8 @@ class Learner(Policy):
         return self._encoded[1]
 
     def reset(self, rows: IntArray | None = None) -> None:
-        """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt stays."""
+        """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt
+        stays."""
         self._standing.clear()
         self._day.forget()
         self._decision, self._age, self._encoded = None, 0, (None, np.zeros(0))
@@ -302,14 +304,14 @@ class Learner(Policy):
             self.start.load_state_dict(state["start"])
 
 
-def _is_a_device(action: str) -> bool:
+def is_a_device(action: str) -> bool:
     """Whether an action is about a device, and not the margin of a quote."""
     return "." in action or action == EXPECTED_PRICE
 
 
 def _device(wanted: str) -> torch.device:
-    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and small
-    networks are no slower."""
+    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and
+    small networks are no slower."""
     import torch
 
     found = torch.cuda.is_available()
