@@ -22,7 +22,7 @@ AHEAD_NAMES = ("mean_price", "volume_offered", "volume_asked_for")
 """What it holds of those hours: enough to tell a price and which side is short."""
 DAY_NAMES = ("mean_price", "volume_traded", "volume_offered", "volume_asked_for")
 """What it holds of the last 24 hours: sums, and the mean price of all that was traded."""
-AHEAD = [[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES]
+AHEAD = np.array([[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES])
 
 
 def mean_field_fields(heat: bool = False) -> tuple[Field, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 from pydantic import field_validator
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.encoding import Encoder, OwnDay, energy_rows
@@ -31,7 +32,7 @@ HINDSIGHT = ("own.drawn", "own.injected")
 """What hindsight has beside what is public by then."""
 
 
-class LearnerConfig(Config):
+class LearnerConfig(Parameters):
     """Parameters that every learner has."""
 
     sharing: Literal["none", "federated", "group"] = setting(
@@ -68,7 +69,7 @@ class LearnerConfig(Config):
     hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = setting(
         "cpu",
-        about="Where networks are computed; `auto`: on a GPU if there is one. Small ones are quicker on a CPU.",
+        about="Where networks are computed; `auto`: on a GPU if there is one.",
     )
     diverged: Literal["stop", "rule"] = setting(
         "stop",
@@ -100,12 +101,12 @@ class Learner(Policy):
     """
 
     learns = True
-    needs = ("own", "public")
+    needs: tuple[str, ...] = ("own", "public")
     Config = LearnerConfig
     config: LearnerConfig
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         own, hours = self.config, spec.period_hours

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, clipped
 from cosim.policies.contract import PolicyInputs, Spec
 
 Kind = Literal["public", "none", "shuffled"]
@@ -26,7 +26,7 @@ def in_band(price: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """Place of a price in a band, -1 at its low and +1 at its high end; 0 where the band is empty."""
     width = high - low
     share = np.divide(price - low, width, out=np.full(np.broadcast(price, low).shape, 0.5), where=width > 0.0)
-    return np.clip(2.0 * share - 1.0, -LIMIT, LIMIT)
+    return clipped(2.0 * share - 1.0, -LIMIT, LIMIT)
 
 
 class MeanField:

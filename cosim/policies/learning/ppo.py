@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.learner import Learner, LearnerConfig, is_a_device
@@ -70,7 +71,7 @@ class MeanFieldPPO(Learner):
     config: PPOConfig
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         import torch
@@ -111,8 +112,8 @@ class MeanFieldPPO(Learner):
 
         with torch.no_grad():
             shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-            mean, log_std = self._distribution(shaped.reshape(self.networks, self.n // self.networks, -1))
-        mean, log_std = (part.reshape(self.n, -1).cpu().numpy().astype(float) for part in (mean, log_std))
+            found = self._distribution(shaped.reshape(self.networks, self.n // self.networks, -1))
+        mean, log_std = (part.reshape(self.n, -1).cpu().numpy().astype(float) for part in found)
         tried = np.column_stack(
             [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
         )
@@ -172,7 +173,7 @@ class MeanFieldPPO(Learner):
             baseline_loss = 0.5 * (self.baseline(knowing).squeeze(-1) - target).square().mean(1)
             loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
             self.optimiser.zero_grad()
-            loss.sum().backward()
+            loss.sum().backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(self.actor.parameters, MOST_GRADIENT)
             clip_gradients(self.critic.parameters, MOST_GRADIENT)
             clip_gradients(self.baseline.parameters, MOST_GRADIENT)
