@@ -1,4 +1,4 @@
-"""Rewards: over a run they add up to the saving with what is left in the stores, and no reward hangs on how long
+"""Rewards: over a run they add up to the saving with what is left in the stores, and none hangs on how long
 the run is."""
 
 from __future__ import annotations
