@@ -13,16 +13,20 @@ import pytest
 import torch
 
 from cosim.core.arrays import FloatArray
+from cosim.core.envelope import Envelope
 from cosim.core.records import Field
 from cosim.errors import InputError, PolicyError
 from cosim.policies import PolicyInputs, Spec, Transition, create
+from cosim.policies.learning.encoding import DayAhead
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.ppo import clipped_loss, explained, lambda_returns
+from cosim.policies.outlook import Owned
 from cosim.policies.rules.baseline import Reader, device_actions, value_action
 from cosim.policies.sample import sample_inputs, sample_spec
+from cosim.policies.sample_outlook import sample_outlook
 
 SPEC = sample_spec("reservation", devices=("battery",))
-QUICK: dict[str, Any] = {"decide_hours": 0.5, "update_hours": 1.0, "hidden": 8, "epochs": 2}
+QUICK: dict[str, Any] = {"decide_hours": 0.5, "update_hours": 1.0, "epochs": 2, "foresight": False}
 """Two periods a decision, an update every two decisions."""
 PLAIN = Spec(
     (Field("seen", "1", -1.0, 1.0, "A number."),), (), (Field("thing.value", "1", -1.0, 1.0, "An action."),)
@@ -114,6 +118,34 @@ def test_what_it_tries_stands_until_it_decides_again() -> None:
     for first in (0, 4):
         assert (actions[first : first + 4] == actions[first]).all()
     assert (actions[0][:, 2] != actions[4][:, 2]).all()
+
+
+def test_it_foresees_its_own_day_when_it_decides() -> None:
+    """Load of 2 kWh a quarter-hour in the first half of the day, plants that give up to 1 kWh in the
+    second."""
+    policy = made(n=2, foresight=True, decide_hours=1.0)
+    (inputs,) = given(2, 1)
+    half = np.repeat([[1.0], [0.0]], 48, axis=0)
+    load = Owned(
+        np.array([0]),
+        np.zeros(1, dtype=np.int64),
+        "load",
+        Envelope("electricity", 2 * half, 2 * half),
+        *_open(1),
+    )
+    plants = Envelope("electricity", -np.repeat(1.0 - half, 2, axis=1), np.zeros((96, 2)))
+    plant = Owned(np.array([1, 1]), np.arange(2), "generation", plants, *_open(2))
+    look = replace(sample_outlook(inputs, SPEC), devices={"load": load, "pv": plant})
+    assert DayAhead.encode(look) == pytest.approx(np.arcsinh(np.array([[4.0, 0.0], [0.0, 4.0]]) / 0.25))
+    assert policy.looks_now
+    policy.act(replace(inputs, outlook=look))
+    assert not policy.looks_now, "its decision stands for another three periods"
+    with pytest.raises(PolicyError, match="needs an outlook"):
+        made(foresight=True).act(inputs)
+
+
+def _open(count: int) -> list[FloatArray]:
+    return [np.zeros(count) for _ in range(5)]
 
 
 def test_margins_stay_the_rules_unless_they_are_learnt() -> None:

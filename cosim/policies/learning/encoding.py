@@ -12,6 +12,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.mean_field import PRICE_UNIT, MeanField, in_band
+from cosim.policies.outlook import Outlook
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
 NET = "net_forecast_kwh"
@@ -66,6 +67,25 @@ class OwnDay:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         self._past, self._seen = np.array(state["past"], dtype=float), int(state["seen"])
+
+
+class DayAhead:
+    """A prosumer's own inflexible energy of the coming day as it is foreseen: loads that cannot wait, and
+    what its plants can produce at most. From the outlook, which holds nothing of others."""
+
+    names = ("own_ahead.drawn", "own_ahead.injected")
+
+    @staticmethod
+    def encode(outlook: Outlook) -> FloatArray:
+        """Shape (n, 2), of order one."""
+        net = np.zeros((outlook.count, len(outlook)))
+        for owned in outlook.devices.values():
+            envelope = owned.envelope
+            firm = owned.role == "load" and envelope.store is None and envelope.total_kwh is None
+            if envelope.carrier == "electricity" and (firm or owned.role == "generation"):
+                np.add.at(net, (slice(None), owned.owner), envelope.low_kwh)
+        split = np.stack([np.maximum(net, 0.0), np.maximum(-net, 0.0)])
+        return energy_rows(split.mean(axis=1) / outlook.period_hours)
 
 
 def energy_rows(mean_kw: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
-from cosim.policies.learning.encoding import Encoder, OwnDay, energy_rows
+from cosim.policies.learning.encoding import NET, DayAhead, Encoder, OwnDay, energy_rows
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import Kind, MeanField
 from cosim.policies.learning.start import NOTHING, start_policy, start_problem
@@ -66,7 +66,10 @@ class LearnerConfig(Parameters):
     exploration: float = setting(
         0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
     )
-    hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
+    foresight: bool = setting(
+        True, about="Whether it reads the own forecast of the coming day: own load and own production."
+    )
+    hidden: int = setting(8, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = setting(
         "cpu",
         about="Where networks are computed; `auto`: on a GPU if there is one.",
@@ -126,6 +129,9 @@ class Learner(Policy):
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
+        self.foresight = own.foresight and spec.observes(NET)
+        if self.foresight:
+            self.needs = tuple(dict.fromkeys((*self.needs, "outlook")))
         self._day = OwnDay(spec, n)
         self.encoder = Encoder(spec, MeanField(spec, own.mean_field, self.draw("mean field")))
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
@@ -159,19 +165,30 @@ class Learner(Policy):
     @property
     def input_names(self) -> tuple[str, ...]:
         """What networks read, by name."""
-        return (*self.encoder.names, *OwnDay.names)
+        return (*self.encoder.names, *OwnDay.names, *(DayAhead.names if self.foresight else ()))
 
     @property
     def hindsight_names(self) -> tuple[str, ...]:
         """Columns of `Experience.hindsight`."""
         return (*(f"after.{name}" for name in self.encoder.mean_field.names), *HINDSIGHT)
 
+    @property
+    def _due(self) -> bool:
+        """Whether it is time to decide anew."""
+        return self._decision is None or self._age >= self.hold
+
+    @property
+    def looks_now(self) -> bool:
+        """Before a decision, and whenever the rule that it started from looks."""
+        starts = self.start is not None and "outlook" in self.start.needs and self.start.looks_now
+        return starts or (self.foresight and not self.fallen and self._due)
+
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """The rule's action, shifted by what was decided last; decides anew when it is time. Shape (n, A)."""
         base = self._base(inputs)
         if self.n == 0 or self.fallen:
             return base
-        if self._decision is None or self._age >= self.hold:
+        if self._due:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore)
             mask = inputs.action_mask & self.learnt
@@ -237,7 +254,12 @@ class Learner(Policy):
     def _rows(self, inputs: PolicyInputs) -> FloatArray:
         """What networks read of a period, shape (n, F): the same object while the period is the same."""
         if self._encoded[0] is not inputs:
-            self._encoded = (inputs, np.hstack([self.encoder.encode(inputs), self._day.encode()]))
+            parts = [self.encoder.encode(inputs), self._day.encode()]
+            if self.foresight:
+                if inputs.outlook is None:
+                    raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
+                parts.append(DayAhead.encode(inputs.outlook))
+            self._encoded = (inputs, np.hstack(parts))
         return self._encoded[1]
 
     def reset(self, rows: IntArray | None = None) -> None:

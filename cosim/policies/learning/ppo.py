@@ -41,7 +41,7 @@ MOST_GRADIENT = 0.5
 class PPOConfig(LearnerConfig):
     """Parameters of `mf-ppo`."""
 
-    learning_rate: float = setting(5e-4, about="Step size of Adam for the actor.", gt=0)
+    learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for critic and baseline.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
     memory_days: float = setting(
