@@ -62,6 +62,12 @@ class TD3Config(LearnerConfig):
     )
     critics: Literal[1, 2] = setting(2, about="Critics of which the lowest value counts in targets.")
     delay: int = setting(2, about="Steps of the critics for each step of the actor and the targets.", ge=1)
+    stay: float = setting(
+        0.1,
+        about="Weight of staying near what was done in the decisions that it learns from, in units of `exploration`. It "
+        "keeps the actor where the critics have been; as what is done follows the actor, it slows and does not bias.",
+        ge=0,
+    )
     follow: float = setting(
         0.02, about="By which share targets move towards the networks in a step.", gt=0, le=1
     )
@@ -288,13 +294,19 @@ class MeanFieldTD3(Learner):
         }
 
     def _act_better(self, batch: Mapping[str, Tensor]) -> None:
-        """A step of the actor up the first critic."""
+        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu, "A minimalist approach
+        to offline reinforcement learning", NeurIPS 2021, eq. 3; here what was done goes on following the actor)."""
+        import torch
+
         from cosim.policies.learning.networks import clip_gradients
 
         shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
         value = self.critics[0](self._read(batch, shift)).squeeze(-1)
+        wide = torch.as_tensor(self.exploration.astype(np.float32), device=self.device)
+        away = 0.5 * ((shift - batch["shift"]) / wide).square().sum(-1)
+        loss = -(batch["counts"] * (value - self.config.stay * away)).mean(1)
         self.actor_optimiser.zero_grad()
-        (-(batch["counts"] * value).mean(1)).sum().backward()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         clip_gradients(self.actor.parameters, MOST_GRADIENT)
         self.actor_optimiser.step()
 
