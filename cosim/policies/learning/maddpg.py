@@ -86,7 +86,7 @@ class MADDPG(MeanFieldTD3):
 
     name = "maddpg"
     summary = "MADDPG: its critic sees what everybody observed and did; grows with their number"
-    needs = ("own", "public", "everybody")
+    needs: tuple[str, ...] = ("own", "public", "everybody")
     Config = MADDPGConfig
     config: MADDPGConfig
 
@@ -139,7 +139,7 @@ class MADDPG(MeanFieldTD3):
         import torch
 
         rows = batch["next_rows" if following else "rows"]
-        did = self._next_shift(batch) if following else batch["shift"]
+        did = shift if following else batch["shift"]
         all_of_them = torch.cat([rows[..., self._private], did], dim=-1)
         times = rows.shape[0] * rows.shape[1] // self.n
         crowd = all_of_them.reshape(self.n, times, -1).transpose(0, 1)  # (times, n, fields)

@@ -21,7 +21,7 @@ class Replay:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._fields: dict[str, NDArray[np.float32]] = {}
+        self._fields: dict[str, NDArray[Any]] = {}
         self._added = 0
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Replay:
         """Places of `count` entries, each as likely as any other, with replacement; there has to be one."""
         return rng.integers(len(self), size=count)
 
-    def at(self, places: IntArray) -> dict[str, NDArray[np.float32]]:
+    def at(self, places: IntArray) -> dict[str, NDArray[Any]]:
         """The fields of these entries, shape (len(places), ...) each."""
         return {name: kept[places] for name, kept in self._fields.items()}
 

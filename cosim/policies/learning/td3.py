@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import HINDSIGHT, Learner, LearnerConfig, _is_a_device
@@ -76,6 +77,12 @@ class TD3Config(LearnerConfig):
     margin_exploration: float = setting(
         0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
     )
+    exploration_days: float = setting(
+        60.0, unit="d", about="In which time what it tries becomes narrower by a factor of e.", gt=0
+    )
+    least_exploration: float = setting(
+        0.05, about="How narrow it gets at most, as a standard deviation.", ge=0, le=1
+    )
     exploration_hours: float = setting(
         0.0,
         unit="h",
@@ -94,7 +101,7 @@ class MeanFieldTD3(Learner):
     config: TD3Config
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         import torch
@@ -125,7 +132,7 @@ class MeanFieldTD3(Learner):
         self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
         wide = [own.exploration if _is_a_device(name) else own.margin_exploration for name in actions]
         self.exploration: FloatArray = np.array(wide)
-        """Standard deviation of what it tries, shape (A,)."""
+        """Standard deviation of what it tries to begin with, shape (A,)."""
         gap = 24.0 / self.decisions_per_day
         self.memory_of_trying = (
             float(np.exp(-gap / own.exploration_hours)) if own.exploration_hours > 0.0 else 0.0
@@ -175,7 +182,13 @@ class MeanFieldTD3(Learner):
                 shaped.reshape(self.networks, self.n // self.networks, -1), self.actor.parameters
             )
         mean = shift.reshape(self.n, -1).cpu().numpy().astype(float)
-        return np.clip(mean + explore * self.exploration * self._tried, -REACH, REACH), {}
+        return np.clip(mean + explore * self.width * self._tried, -REACH, REACH), {}
+
+    @property
+    def width(self) -> FloatArray:
+        """Standard deviation of what it tries now, shape (A,)."""
+        narrower = np.exp(-self.taken / (self.decisions_per_day * self.config.exploration_days))
+        return np.maximum(self.exploration * narrower, np.minimum(self.config.least_exploration, self.exploration))
 
     def _shift(self, rows: Tensor, weights: Sequence[Tensor]) -> Tensor:
         """The actor's shift with these weights, shape (G, B, A)."""
@@ -232,6 +245,7 @@ class MeanFieldTD3(Learner):
         with torch.no_grad():
             shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
             found["shift"] = float(shift.sum() / batch["mask"].sum().clamp(min=1.0))
+        found["standard_deviation"] = float(self.width[self.learnt].mean()) if self.learnt.any() else 0.0
         found["remembered"] = float(len(self.memory))
         found["return_eur_per_day"] = float(latest.decision.reward.mean()) * self.decisions_per_day
         return found
@@ -252,7 +266,7 @@ class MeanFieldTD3(Learner):
 
         Args:
             batch: Decisions.
-            shift: Of the prosumer itself, shape (G, B, A).
+            shift: What the prosumers do in it, each judged for its own, shape (G, B, A).
             following: Whether it is about the decision that followed.
         """
         import torch
@@ -398,4 +412,4 @@ def follow(target: Sequence[Tensor], weights: Sequence[Tensor], share: float) ->
 
     with torch.no_grad():
         for slow, part in zip(target, weights, strict=True):
-            slow.add_(part - slow, alpha=share)
+            slow.lerp_(part, share)
