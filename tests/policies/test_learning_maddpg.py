@@ -36,14 +36,22 @@ def test_critics_read_what_the_others_observed_and_did(sharing: str) -> None:
     own = rng.normal(size=(n, times, acts))
 
     def shaped(values: np.ndarray) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32).reshape(policy.networks, n * times // policy.networks, -1)
+        return torch.tensor(values, dtype=torch.float32).reshape(
+            policy.networks, n * times // policy.networks, -1
+        )
 
     batch = {"rows": shaped(rows), "shift": shaped(did), "hindsight": shaped(rows)[..., :0]}
     batch |= {"next_rows": batch["rows"], "next_hindsight": batch["hindsight"]}
     found = policy._read(batch, shaped(own)).numpy().reshape(n, times, policy.critic_width)
-    following = policy._read(batch, shaped(own), following=True).numpy().reshape(n, times, policy.critic_width)
+    following = (
+        policy._read(batch, shaped(own), following=True).numpy().reshape(n, times, policy.critic_width)
+    )
     public = len(policy.encoder.mean_field.names)
-    private = [column for column, name in enumerate(policy.input_names) if name not in policy.encoder.mean_field.names]
+    private = [
+        column
+        for column, name in enumerate(policy.input_names)
+        if name not in policy.encoder.mean_field.names
+    ]
     assert len(private) == wide - public
     for i in range(n):
         for t in range(times):

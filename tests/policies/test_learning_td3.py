@@ -18,7 +18,13 @@ from cosim.policies.sample import sample_inputs, sample_of, sample_spec, with_ev
 
 FAMILIES = ["mf-td3", "da-maddpg", "maddpg"]
 SPEC = sample_spec("reservation", devices=("battery",))
-QUICK: dict[str, Any] = {"decide_hours": 0.25, "update_hours": 0.5, "warmup_days": 0.0, "steps": 2, "batch": 4}
+QUICK: dict[str, Any] = {
+    "decide_hours": 0.25,
+    "update_hours": 0.5,
+    "warmup_days": 0.0,
+    "steps": 2,
+    "batch": 4,
+}
 QUICK |= {"hidden": 8, "memory_days": 0.1}
 Change = Callable[[PolicyInputs, np.random.Generator], PolicyInputs]
 
@@ -78,7 +84,9 @@ def test_target_of_a_batch_is_that_of_the_target_networks() -> None:
     shift = 2.0 * np.tanh(policy.actor.apply(batch["next_rows"], policy._targets[0]).detach().numpy() / 2.0)
     np.testing.assert_allclose(found.detach().numpy(), shift * batch["mask"].numpy(), atol=1e-6)
     own = policy.actor(batch["next_rows"]).detach().numpy()
-    assert np.abs(2.0 * np.tanh(own / 2.0) * batch["mask"].numpy() - found.detach().numpy()).max() > 1e-5  # they lag
+    assert (
+        np.abs(2.0 * np.tanh(own / 2.0) * batch["mask"].numpy() - found.detach().numpy()).max() > 1e-5
+    )  # they lag
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
@@ -159,7 +167,9 @@ def test_what_is_not_followed_does_not_count_for_critics_with_hindsight() -> Non
             first = number == 0
             action = policy.act(now)
             cut = never if first else ~ends
-            policy.learn(Transition(now, action, np.ones(2), following, never if first else ends, cut, ~never))
+            policy.learn(
+                Transition(now, action, np.ones(2), following, never if first else ends, cut, ~never)
+            )
         kept = policy.memory.at(np.arange(2))
         np.testing.assert_array_equal(kept["counts"], expected)
         np.testing.assert_array_equal(kept["next_rows"][0], kept["rows"][1])
@@ -197,7 +207,13 @@ ONE = Spec(
 def test_it_finds_what_pays_best(kind: str) -> None:
     """A bandit with a context, blurred by a public luck that only hindsight knows: -(u - 0.5 wish)^2 + luck."""
     rng, n = np.random.default_rng(1), 20
-    own: dict[str, Any] = {"start": "nothing", "steps": 6, "warmup_days": 10.0, "hidden": 16, "exploration": 0.3}
+    own: dict[str, Any] = {
+        "start": "nothing",
+        "steps": 6,
+        "warmup_days": 10.0,
+        "hidden": 16,
+        "exploration": 0.3,
+    }
     policy = create(kind, ONE, n, 1, sharing="group", learning_rate=3e-3, critic_rate=3e-3, **own)
     ends = np.ones(n, dtype=bool)
 

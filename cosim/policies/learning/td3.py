@@ -1,20 +1,25 @@
-"""`mf-td3`: a deterministic actor and critics that see the mean field, learning online from a replay memory. Read from
-top to bottom.
+"""`mf-td3`: a deterministic actor and critics that see the mean field, learning online from a replay memory.
+Read from top to bottom.
 
-Fujimoto, van Hoof and Meger, "Addressing function approximation error in actor-critic methods" (ICML 2018), called
-TD3 there: two critics of which the lower one is believed, an actor that learns more slowly than they do, and targets
-smoothed over neighbouring actions. With one critic, no delay and no smoothing it is DDPG (Lillicrap et al. 2016).
-Actor and critic read the own observation and the mean field, as the mean-field actor-critic does (Yang et al. 2018);
-with `mean_field: none` they are independent learners.
+Fujimoto, van Hoof and Meger, "Addressing function approximation error in actor-critic methods" (ICML 2018): two
+critics of which the lower one is believed, an actor that learns more slowly than they do, and targets smoothed
+over neighbouring actions. With one critic, no delay and no smoothing it is DDPG (Lillicrap et al., "Continuous
+control with deep reinforcement learning", ICLR 2016). Actor and critic read the own observation and the mean
+field; with `mean_field: none` they are independent learners.
 
-What is made for a market with many prosumers: the critic may know in hindsight what became public while a decision
-stood, and the own inflexible energy. None of it hangs on what one prosumer does, or by so much as vanishes when there
-are many: given the observation it is independent of the action, so
+What is made for a market with many prosumers:
 
-    E over hindsight of  dQ(observation, hindsight, action) / d action  =  dQ(observation, action) / d action,
+- The critic may know in hindsight what became public while a decision stood, and the own inflexible energy. Given
+  the observation it is independent of what one prosumer does, or hangs on it by so much as vanishes when there
+  are many, so
 
-and the actor, which does not know it, climbs the same slope with less noise: what was luck of the day is explained. It
-is what Mesnard et al. (ICML 2021) do for a baseline. Where one prosumer moves the market, it is an approximation.
+      E over hindsight of  d Q(observation, hindsight, action) / d action  =  d Q(observation, action) / d action,
+
+  and the actor, which does not know it, climbs the same slope with less noise: the luck of the day is explained.
+  (Mesnard et al., ICML 2021, do so for a baseline.) Where one prosumer moves the market it is an approximation.
+- All learn at once, so a critic soon judges where nobody has been. The actor is held near what was done in the
+  decisions that it learns from (Fujimoto and Gu, "A minimalist approach to offline reinforcement learning",
+  NeurIPS 2021). Online, what was done follows the actor: where it settles, the slope of the critic is zero.
 """
 
 from __future__ import annotations
@@ -49,8 +54,8 @@ class TD3Config(LearnerConfig):
 
     hindsight: Literal["all", "public", "none"] = setting(
         "all",
-        about="What critics know beyond what was known at the decision. `public`: what became public while it stood. "
-        "`all`: the own inflexible energy as well. `none`: nothing.",
+        about="What critics know beyond what was known at the decision. `public`: what became public while it "
+        "stood. `all`: the own inflexible energy as well. `none`: nothing.",
     )
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
@@ -65,8 +70,8 @@ class TD3Config(LearnerConfig):
     delay: int = setting(2, about="Steps of the critics for each step of the actor and the targets.", ge=1)
     stay: float = setting(
         0.1,
-        about="Weight of staying near what was done in the decisions that it learns from, in units of `exploration`. It "
-        "keeps the actor where the critics have been; as what is done follows the actor, it slows and does not bias.",
+        about="Weight of staying near what was done in the decisions that it learns from, in units of "
+        "`exploration`: keeps the actor where the critics have been.",
         ge=0,
     )
     follow: float = setting(
@@ -86,7 +91,7 @@ class TD3Config(LearnerConfig):
     exploration_hours: float = setting(
         0.0,
         unit="h",
-        about="How long it goes on trying the same: what is tried falls to 1/e of its correlation in that time; "
+        about="How long it goes on trying the same: in that time the correlation of what is tried falls to 1/e; "
         "0: anew with every decision.",
         ge=0,
     )
@@ -159,7 +164,7 @@ class MeanFieldTD3(Learner):
         return len(self.critic_names)
 
     def _check_size(self) -> None:
-        """Before networks are made: whether they would fit into memory. They do, whatever the number of others."""
+        """Before networks are made: whether they fit into memory. Here they do, however many others there are."""
 
     @property
     def _learning(self) -> list[Networks]:
@@ -188,7 +193,8 @@ class MeanFieldTD3(Learner):
     def width(self) -> FloatArray:
         """Standard deviation of what it tries now, shape (A,)."""
         narrower = np.exp(-self.taken / (self.decisions_per_day * self.config.exploration_days))
-        return np.maximum(self.exploration * narrower, np.minimum(self.config.least_exploration, self.exploration))
+        least = np.minimum(self.config.least_exploration, self.exploration)
+        return np.asarray(np.maximum(self.exploration * narrower, least))
 
     def _shift(self, rows: Tensor, weights: Sequence[Tensor]) -> Tensor:
         """The actor's shift with these weights, shape (G, B, A)."""
@@ -209,8 +215,8 @@ class MeanFieldTD3(Learner):
         return self._update(experience)
 
     def _followed(self, following: Experience | None) -> None:
-        """Remember the decision that waits. Where nothing followed, though life went on, a critic that wants hindsight
-        has none to go on with: such rows do not count."""
+        """Remember the decision that waits. Where nothing followed, though life went on, a critic that wants
+        hindsight has none to go on with: such rows do not count."""
         if self._waiting is None:
             return
         past, decision = self._waiting, self._waiting.decision
@@ -308,8 +314,7 @@ class MeanFieldTD3(Learner):
         }
 
     def _act_better(self, batch: Mapping[str, Tensor]) -> None:
-        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu, "A minimalist approach
-        to offline reinforcement learning", NeurIPS 2021, eq. 3; here what was done goes on following the actor)."""
+        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu 2021, eq. 3)."""
         import torch
 
         from cosim.policies.learning.networks import clip_gradients
@@ -346,7 +351,7 @@ class MeanFieldTD3(Learner):
         return own | targets
 
     def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by the names of the fields; a copy. Targets are not in it: they start from it anew."""
+        """What was learnt, by the names of the fields; a copy. Targets are not in it: they start from it."""
         return {name: values for each in self._learning for name, values in each.weights().items()}
 
     def _load(self, weights: Mapping[str, FloatArray]) -> None:
