@@ -81,7 +81,7 @@ def test_it_says_what_it_is_not_told() -> None:
 
 def test_it_has_to_decide_for_all() -> None:
     inputs = replace(sample(3), everybody=sample(5).everybody)
-    with pytest.raises(PolicyError, match="decides for 3 of 5 prosumers.*da-maddpg"):
+    with pytest.raises(PolicyError, match=r"decides for 3 of 5 prosumers.*da-maddpg"):
         make(3).act(inputs)
 
 

@@ -205,7 +205,8 @@ ONE = Spec(
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_it_finds_what_pays_best(kind: str) -> None:
-    """A bandit with a context, blurred by a public luck that only hindsight knows: -(u - 0.5 wish)^2 + luck."""
+    """A bandit with a context, blurred by a public luck that only hindsight knows: -(u - 0.5 wish)^2 +
+    luck."""
     rng, n = np.random.default_rng(1), 20
     own: dict[str, Any] = {
         "start": "nothing",

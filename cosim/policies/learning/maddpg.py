@@ -1,13 +1,13 @@
-"""`maddpg` and `da-maddpg`: deterministic actors whose critics know the others, one by one or through the market.
-Read after td3.py, whose steps they share: both are DDPG, so one critic, no delay, no smoothing.
+"""`maddpg` and `da-maddpg`: deterministic actors whose critics know the others, one by one or through the
+market. Read after td3.py, whose steps they share: both are DDPG, so one critic, no delay, no smoothing.
 
-- `maddpg` (Lowe et al., "Multi-agent actor-critic for mixed cooperative-competitive environments", NeurIPS 2017):
-  a critic reads what all prosumers observed and did. Private data of all are pooled, and the critic grows with
-  their number: a baseline, and the reason why a mean field is wanted.
-- `da-maddpg` (Qiu, Wang, Wang and Strbac, "Multi-agent reinforcement learning for automated peer-to-peer energy
-  trading in double-side auction market", IJCAI 2021): the public information of the double auction in place of
-  the others' observations and actions. What became public while the decision stood is what they did, put
-  together.
+- `maddpg` (Lowe et al., "Multi-agent actor-critic for mixed cooperative-competitive environments", NeurIPS
+  2017): a critic reads what all prosumers observed and did. Private data of all are pooled, and the critic
+  grows with their number: a baseline, and the reason why a mean field is wanted.
+- `da-maddpg` (Qiu, Wang, Wang and Strbac, "Multi-agent reinforcement learning for automated peer-to-peer
+  energy trading in double-side auction market", IJCAI 2021): the public information of the double auction in
+  place of the others' observations and actions. What became public while the decision stood is what they did,
+  put together.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 COPIES = 7
-"""Numbers kept for each weight of a critic: itself, its gradient, two of Adam, its target, and a spare of itself
-and its target while it learns."""
+"""Numbers kept for each weight of a critic: itself, its gradient, two of Adam, its target, and a spare of
+itself and its target while it learns."""
 BATCHES = 6
 """Batches of what critics read that exist at a time, and their gradients."""
 
@@ -38,8 +38,8 @@ class DDPGConfig(TD3Config):
 
     hindsight: Literal["all", "public", "none"] = setting(
         "public",
-        about="What critics know beyond what was known at the decision. `public`: what became public while it "
-        "stood, which stands for the others. `all`: the own inflexible energy as well. `none`: nothing.",
+        about="What critics know beyond what was known at the decision. `public`: what became public while "
+        "it stood, which stands for the others. `all`: the own inflexible energy as well. `none`: nothing.",
     )
     critics: Literal[1, 2] = setting(1, about="Critics of which the lowest value counts in targets.")
     delay: int = setting(1, about="Steps of the critics for each step of the actor and the targets.", ge=1)
@@ -51,8 +51,8 @@ class MADDPGConfig(DDPGConfig):
 
     sharing: Literal["none", "federated", "group"] = setting(
         "group",
-        about="`none`: every prosumer has an actor and a critic of its own. `group`: all of a label share both. "
-        "Not `federated`: a critic reads the private data of all whatever is shared.",
+        about="`none`: every prosumer has an actor and a critic of its own. `group`: all of a label share "
+        "both. Not `federated`: a critic reads the private data of all whatever is shared.",
     )
     hindsight: Literal["all", "public", "none"] = setting(
         "none",
@@ -114,9 +114,9 @@ class MADDPG(MeanFieldTD3):
     def _check_size(self) -> None:
         if self.memory_gib() > self.config.memory_gib:
             raise PolicyError(
-                f"critics that read what all {self.n} prosumers did ({self.critic_width:,} numbers) would take "
-                f"{self.memory_gib():.1f} GiB, more than memory_gib = {self.config.memory_gib:g} (use mf-td3 or "
-                "da-maddpg, whose critics do not grow, `sharing: group`, or a smaller batch)"
+                f"critics that read what all {self.n} prosumers did ({self.critic_width:,} numbers) would "
+                f"take {self.memory_gib():.1f} GiB, more than memory_gib = {self.config.memory_gib:g} (use "
+                "mf-td3 or da-maddpg, whose critics do not grow, `sharing: group`, or a smaller batch)"
             )
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
@@ -129,14 +129,14 @@ class MADDPG(MeanFieldTD3):
             raise PolicyError("has to be told everybody's data (`PolicyInputs.everybody`)")
         if len(inputs.everybody.observation) != self.n:
             raise PolicyError(
-                f"decides for {self.n} of {len(inputs.everybody.observation)} prosumers; its critic has to know "
-                "what all of them did (give all of them maddpg under one label, or use da-maddpg)"
+                f"decides for {self.n} of {len(inputs.everybody.observation)} prosumers; its critic has to "
+                "know what all of them did (give all of them maddpg under one label, or use da-maddpg)"
             )
         return super().act(inputs, explore)
 
     def _read(self, batch: Mapping[str, Tensor], shift: Tensor, following: bool = False) -> Tensor:
-        """Adds all the others; where the prosumer itself would be among them there are zeros. Others do what they
-        did, or in the decision that follows what their target actors do, shape (G, B, critic_width)."""
+        """Adds all the others; where the prosumer itself would be among them there are zeros. Others do what
+        they did, or in the decision that follows what their target actors do, shape (G, B, critic_width)."""
         import torch
 
         rows = batch["next_rows" if following else "rows"]

@@ -1,5 +1,5 @@
-"""Replay memory: the last decisions of n prosumers and what followed, as arrays that are made once and written
-over. Storage alone; what is in it and how it is learnt from is the learner's affair."""
+"""Replay memory: the last decisions of n prosumers and what followed, as arrays that are made once and
+written over. Storage alone; what is in it and how it is learnt from is the learner's affair."""
 
 from __future__ import annotations
 

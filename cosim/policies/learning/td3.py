@@ -1,25 +1,27 @@
 """`mf-td3`: a deterministic actor and critics that see the mean field, learning online from a replay memory.
 Read from top to bottom.
 
-Fujimoto, van Hoof and Meger, "Addressing function approximation error in actor-critic methods" (ICML 2018): two
-critics of which the lower one is believed, an actor that learns more slowly than they do, and targets smoothed
-over neighbouring actions. With one critic, no delay and no smoothing it is DDPG (Lillicrap et al., "Continuous
-control with deep reinforcement learning", ICLR 2016). Actor and critic read the own observation and the mean
-field; with `mean_field: none` they are independent learners.
+Fujimoto, van Hoof and Meger, "Addressing function approximation error in actor-critic methods" (ICML 2018):
+two critics of which the lower one is believed, an actor that learns more slowly than they do, and targets
+smoothed over neighbouring actions. With one critic, no delay and no smoothing it is DDPG (Lillicrap et al.,
+"Continuous control with deep reinforcement learning", ICLR 2016). Actor and critic read the own observation
+and the mean field; with `mean_field: none` they are independent learners.
 
 What is made for a market with many prosumers:
 
-- The critic may know in hindsight what became public while a decision stood, and the own inflexible energy. Given
-  the observation it is independent of what one prosumer does, or hangs on it by so much as vanishes when there
-  are many, so
+- The critic may know in hindsight what became public while a decision stood, and the own inflexible energy.
+  Given the observation it is independent of what one prosumer does, or hangs on it by so much as vanishes
+  when there are many, so
 
-      E over hindsight of  d Q(observation, hindsight, action) / d action  =  d Q(observation, action) / d action,
+      E over hindsight h of  d Q(observation, h, action) / d action  =  d Q(observation, action) / d action,
 
-  and the actor, which does not know it, climbs the same slope with less noise: the luck of the day is explained.
-  (Mesnard et al., ICML 2021, do so for a baseline.) Where one prosumer moves the market it is an approximation.
-- All learn at once, so a critic soon judges where nobody has been. The actor is held near what was done in the
-  decisions that it learns from (Fujimoto and Gu, "A minimalist approach to offline reinforcement learning",
-  NeurIPS 2021). Online, what was done follows the actor: where it settles, the slope of the critic is zero.
+  and the actor, which does not know it, climbs the same slope with less noise: the luck of the day is
+  explained. (Mesnard et al., ICML 2021, do so for a baseline.) Where one prosumer moves the market it is an
+  approximation.
+- All learn at once, so a critic soon judges where nobody has been. The actor is held near what was done in
+  the decisions that it learns from (Fujimoto and Gu, "A minimalist approach to offline reinforcement
+  learning", NeurIPS 2021). Online, what was done follows the actor: where it settles, the slope of the critic
+  is zero.
 """
 
 from __future__ import annotations
@@ -54,8 +56,8 @@ class TD3Config(LearnerConfig):
 
     hindsight: Literal["all", "public", "none"] = setting(
         "all",
-        about="What critics know beyond what was known at the decision. `public`: what became public while it "
-        "stood. `all`: the own inflexible energy as well. `none`: nothing.",
+        about="What critics know beyond what was known at the decision. `public`: what became public while "
+        "it stood. `all`: the own inflexible energy as well. `none`: nothing.",
     )
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
@@ -91,8 +93,8 @@ class TD3Config(LearnerConfig):
     exploration_hours: float = setting(
         0.0,
         unit="h",
-        about="How long it goes on trying the same: in that time the correlation of what is tried falls to 1/e; "
-        "0: anew with every decision.",
+        about="How long it goes on trying the same: in that time the correlation of what is tried falls "
+        "to 1/e; 0: anew with every decision.",
         ge=0,
     )
 
@@ -164,7 +166,8 @@ class MeanFieldTD3(Learner):
         return len(self.critic_names)
 
     def _check_size(self) -> None:
-        """Before networks are made: whether they fit into memory. Here they do, however many others there are."""
+        """Before networks are made: whether they fit into memory. Here they do, however many others there
+        are."""
 
     @property
     def _learning(self) -> list[Networks]:
@@ -314,7 +317,8 @@ class MeanFieldTD3(Learner):
         }
 
     def _act_better(self, batch: Mapping[str, Tensor]) -> None:
-        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu 2021, eq. 3)."""
+        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu 2021, eq.
+        3)."""
         import torch
 
         from cosim.policies.learning.networks import clip_gradients
