@@ -58,11 +58,15 @@ class Networks:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """From (G, B, in) to (G, B, out)."""
+        return self.apply(rows, self.parameters)
+
+    def apply(self, rows: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """The same with other weights of the same shapes, such as those of a target network."""
         hidden = rows
-        for layer in range(0, len(self.parameters), 2):
-            weight, bias = self.parameters[layer : layer + 2]
+        for layer in range(0, len(parameters), 2):
+            weight, bias = parameters[layer : layer + 2]
             hidden = torch.baddbmm(bias, hidden, weight)
-            if layer + 2 < len(self.parameters):
+            if layer + 2 < len(parameters):
                 hidden = torch.tanh(hidden)
         return hidden
 
