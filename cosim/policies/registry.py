@@ -21,6 +21,8 @@ REGISTRY = Registry(
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
         "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
+        "mf-q": "cosim.policies.learning.q:MeanFieldQ",
+        "mf-ac": "cosim.policies.learning.actor_critic:MeanFieldActorCritic",
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
         "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
     },
