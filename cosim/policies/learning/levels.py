@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class LevelsConfig(LearnerConfig):
     batch: int = setting(16, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1)
     steps: int = setting(20, about="Steps of Adam in each update.", ge=1)
     follow: float = setting(
-        0.2, about="Share of the way that the target values move to the learnt ones in each update.", gt=0, le=1
+        0.2, about="Share of the way that the slow copy of V moves to V in each update.", gt=0, le=1
     )
 
     @field_validator("levels")
@@ -76,6 +76,8 @@ class Batch:
     """1 at the level that was chosen, (G, B, A, L)."""
     reward: Tensor
     """In units of the root mean square reward, (G, B)."""
+    odds: Tensor
+    """Probabilities that levels were chosen with, (G, B, A, L)."""
     goes_on: Tensor
     """0 where nothing of value comes after, (G, B)."""
 
@@ -84,21 +86,38 @@ class Batch:
         """1 where there is something to learn: the learner decided something, (G, B)."""
         return self.mask.amax(-1)
 
+    def at(self, places: Tensor, networks: int) -> Batch:
+        """The decisions at these places of (n, T, ...), for G networks, (G, B, ...)."""
+
+        def taken(values: Tensor) -> Tensor:
+            return values[:, places].reshape(networks, -1, *values.shape[2:])
+
+        return Batch(**{item.name: taken(getattr(self, item.name)) for item in fields(self)})
+
+    def of_deciders(self) -> Batch:
+        """Without the rows of which nothing is to be learnt; for one network."""
+        keep = self.weight[0] > 0.0
+        return Batch(**{item.name: getattr(self, item.name)[:, keep] for item in fields(self)})
+
 
 class LevelLearner(Learner):
     """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_networks`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
     "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of one
-    prosumer), so L levels of A fields need A L numbers and not L^A:
+    prosumer), so L levels of A fields need A L numbers and not L^A. With pi the policy,
 
-        Q(x, m, a) = V(x, m) + sum_f mask_f q_f(x, m, a_f)
+        Q(x, m, a) = V(x, m) + sum_f mask_f [q_f(x, m, a_f) - sum_l pi_f(l) q_f(x, m, l)],
 
-    x is the own row, m the mean action of the previous step. A third network, B, stands for V while q is learnt: it
-    knows in hindsight what became public, which no prosumer's choice moves, so the luck of the day does not look like
-    the merit of a level (Mesnard et al., ICML 2021). With y the target, the loss is
+    so that V is the mean-field value v_MF, the expectation of Q over the policy. x is the own row, m the mean action
+    of the previous step. With y = r + gamma V(next) of a slow copy of V, the loss is
 
-        [B(x, m, h) + sum_f q_f - y]^2 / 2 + [V(x, m) + sum_f q_f - y]^2 / 2,     q_f held fixed in the second.
+        [B(x, m, h) + sum_f (q_f(a_f) - sum_l mu_f(l) q_f(l)) - y]^2 / 2 + [Q(x, m, a) - y]^2 / 2,
+
+    the second for V alone. What it learns of levels comes from the first. mu is the policy that chose, so that q learns
+    from contrasts among levels only, whatever the errors of B (Nie and Wager, "Quasi-oracle estimation of heterogeneous
+    treatment effects", Biometrika 2021); and B knows in hindsight what became public, which no prosumer's choice
+    moves, so that the luck of the day does not look like the merit of a level (Mesnard et al., ICML 2021).
     """
 
     Config = LevelsConfig
@@ -123,8 +142,8 @@ class LevelLearner(Learner):
         self.start_near_rule(self.quality, -own.caution * np.abs(self.levels))
         self.value = self._network("value", reads, ("value",))
         self.baseline = self._network("baseline", known, ("value",))
-        self.targets = [self._network(each.name, reads, each.outputs) for each in (self.quality, self.value)]
-        """Slow copies of q and V."""
+        self.slow = self._network("value", reads, ("value",))
+        """A slow copy of V, for targets."""
         self._follow(1.0)
         self.optimiser = torch.optim.Adam(self._rates())
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
@@ -168,7 +187,8 @@ class LevelLearner(Learner):
             chosen = sampled(share, drawn)
         else:
             chosen = self._nearest[share[..., self._nearest].argmax(axis=-1)]
-        return self.levels[chosen], {"chosen": chosen.astype(float)}
+            share = np.eye(len(self.levels))[chosen]
+        return self.levels[chosen], {"chosen": chosen.astype(float), "odds": share}
 
     def _shaped(self, rows: FloatArray) -> Tensor:
         """Rows of n prosumers, (n, F), for the networks, (G, n / G, F)."""
@@ -194,15 +214,17 @@ class LevelLearner(Learner):
         import torch
 
         metrics: dict[str, float] = {}
+        past = self._remembered()
         for _ in range(self.config.steps):
-            batch = self._batch()
+            batch = self._drawn(past)
             target = self._target(batch)
             weight = batch.weight
             count = weight.sum(1).clamp(min=1.0)
-            gained = (self._all(self.quality(batch.rows)) * batch.chosen).sum((-1, -2))
-            known = self.baseline(batch.knowing).squeeze(-1) + gained
-            plainly = self.value(batch.rows).squeeze(-1) + gained.detach()
-            errors = (known - target).square() + (plainly - target).square()
+            q = self._all(self.quality(batch.rows))
+            known = self.baseline(batch.knowing).squeeze(-1) + advantage(q, batch.chosen, batch.odds, batch.mask)
+            with torch.no_grad():
+                gained = advantage(q, batch.chosen, self._policy(batch.rows), batch.mask)
+            errors = (known - target).square() + (self.value(batch.rows).squeeze(-1) + gained - target).square()
             q_loss = 0.5 * (errors * weight).sum(1) / count
             family_loss, metrics = self._improve(batch)
             self.optimiser.zero_grad()
@@ -214,63 +236,66 @@ class LevelLearner(Learner):
             entropy = -(odds * (odds + 1e-12).log()).sum(-1)
             mean = (odds * torch.as_tensor(self.levels, dtype=odds.dtype, device=odds.device)).sum(-1)
             acts = batch.mask.sum().clamp(min=1.0)
-            real = weight > 0.0 if bool(weight.any()) else weight == 0.0
+            real = weight > 0.0
+            fits = explained(_numbers(target[real]), _numbers(known[real])) if bool(real.any()) else 0.0
             return {
                 "q_loss": float(q_loss.mean()),
                 "entropy": float((entropy * batch.mask).sum() / acts),
                 "shift": float((mean * batch.mask).sum() / acts),
-                "explained_variance": explained(_numbers(target[real]), _numbers(known[real])),
+                "explained_variance": fits,
                 "return_eur_per_day": float(self.memory[-1].decision.reward.mean()) * self.decisions_per_day,
                 **metrics,
             }
 
-    def _batch(self) -> Batch:
-        """Decisions drawn from memory, with replacement, those of all prosumers."""
+    def _remembered(self) -> Batch:
+        """All that is remembered, (n, T, ...)."""
         import torch
 
         from cosim.policies.learning.networks import by_network
 
-        past = [self.memory[place] for place in self.rng.integers(len(self.memory), size=self.config.batch)]
+        past = list(self.memory)
 
         def given(name: str) -> Tensor:
-            return by_network(stacked(past, name), self.networks, self.device)
+            return by_network(stacked(past, name), self.n, self.device)
 
         mask = given("mask") * given("own").unsqueeze(-1)
         levels = torch.arange(len(self.levels), device=self.device)
-        reward = by_network(stacked(past, "reward") / self.scale.of(), self.networks, self.device)
+        rows = given("rows")
         return Batch(
-            rows=given("rows"),
-            knowing=torch.cat([given("rows"), given("hindsight")], dim=-1),
+            rows=rows,
+            knowing=torch.cat([rows, given("hindsight")], dim=-1),
             next_rows=given("next_rows"),
             mask=mask,
-            chosen=(given("chosen").unsqueeze(-1) == levels) * mask.unsqueeze(-1),
-            reward=reward,
+            chosen=(given("chosen").unsqueeze(-1) == levels).float(),
+            odds=given("odds"),
+            reward=by_network(stacked(past, "reward") / self.scale.of(), self.n, self.device),
             goes_on=1.0 - given("terminated"),
         )
 
+    def _drawn(self, past: Batch) -> Batch:
+        """Decisions drawn from what is remembered, with replacement, those of all prosumers."""
+        import torch
+
+        places = self.rng.integers(past.reward.shape[1], size=self.config.batch)
+        batch = past.at(torch.as_tensor(places, device=self.device), self.networks)
+        return batch.of_deciders() if self.networks == 1 else batch
+
     def _target(self, batch: Batch) -> Tensor:
-        """y = r + gamma v_MF(next), shape (G, B)."""
+        """y = r + gamma v_MF(next), shape (G, B) (Yang et al. 2018, eq. 8)."""
         import torch
 
         with torch.no_grad():
-            odds = self._policy(batch.next_rows)
-            q, value = (each(batch.next_rows) for each in self.targets)
-            # Who has a device now has it in the next period as well.
-            after = value.squeeze(-1) + mean_field_value(self._all(q), odds, batch.mask)
-            return batch.reward + self.gamma * batch.goes_on * after
+            return batch.reward + self.gamma * batch.goes_on * self.slow(batch.next_rows).squeeze(-1)
 
     def values(self, inputs: PolicyInputs) -> FloatArray:
-        """Q of every level of every field, the other fields at what the policy expects of them [EUR], (n, A, L)."""
+        """Q of every level of every field, the others being left to the policy [EUR], shape (n, A, L)."""
         import torch
 
         with torch.no_grad():
             rows = self._shaped(self._rows(inputs))
             q, odds = self._all(self.quality(rows)), self._policy(rows)
-            mask = torch.as_tensor(inputs.action_mask & self.learnt, dtype=q.dtype).reshape(*q.shape[:3])
-            expected = (q * odds).sum(-1) * mask
-            rest = self.value(rows) + expected.sum(-1, keepdim=True) - expected
-            found = (rest.unsqueeze(-1) + q).reshape(self.n, -1, len(self.levels))
-        return _numbers(found) * self.scale.of()[:, None, None]
+            found = self.value(rows).unsqueeze(-1) + q - (q * odds).sum(-1, keepdim=True)
+        return _numbers(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
 
     # Networks
 
@@ -297,13 +322,12 @@ class LevelLearner(Learner):
         return outputs.unflatten(-1, (len(self._fields), len(self.levels)))
 
     def _follow(self, share: float) -> None:
-        """Move the targets towards what is learnt."""
+        """Move the slow copy towards what is learnt."""
         import torch
 
         with torch.no_grad():
-            for slow, fast in zip(self.targets, (self.quality, self.value), strict=True):
-                for part, new in zip(slow.parameters, fast.parameters, strict=True):
-                    part.lerp_(new, share)
+            for part, new in zip(self.slow.parameters, self.value.parameters, strict=True):
+                part.lerp_(new, share)
 
     # The mean action is one more input
 
@@ -333,8 +357,7 @@ class LevelLearner(Learner):
         self.mean_action.forget()
 
     def _modules(self) -> Mapping[str, Tensor]:
-        found = {each.name: each.parameters for each in self._networks()}
-        found |= {f"target {each.name}": each.parameters for each in self.targets}
+        found = {each.name: each.parameters for each in self._networks()} | {"slow": self.slow.parameters}
         return {f"{name}.{number}": part for name, parts in found.items() for number, part in enumerate(parts)}
 
     def weights(self) -> dict[str, FloatArray]:
@@ -347,10 +370,10 @@ class LevelLearner(Learner):
         self._follow(1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory, the targets and the optimiser as well."""
+        """The memory, the slow copy and the optimiser as well."""
         return {
             **super().state_dict(),
-            "targets": [each.weights() for each in self.targets],
+            "slow": self.slow.weights(),
             "optimiser": plain(self.optimiser.state_dict()),
             "memory": [each.state() for each in self.memory],
             "fresh": self.fresh,
@@ -361,8 +384,7 @@ class LevelLearner(Learner):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Policy.load_state_dict`."""
         super().load_state_dict(state)
-        for each, weights in zip(self.targets, state["targets"], strict=True):
-            each.load(weights)
+        self.slow.load(state["slow"])
         self.optimiser.load_state_dict(tensors(state["optimiser"]))
         self.memory.clear()
         self.memory.extend(Experience.of_state(each) for each in state["memory"])
@@ -371,15 +393,16 @@ class LevelLearner(Learner):
         self.mean_action.load_state(state["mean_action"])
 
 
-def mean_field_value(q: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
-    """The expectation of Q over the policy, less V (Yang et al. 2018, eq. 9): sum_f mask_f sum_l pi_f(l) q_f(l).
+def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
+    """What the choice is worth more than the policy's expectation: sum_f mask_f [q_f(a_f) - sum_l odds_f(l) q_f(l)].
 
     Args:
         q: Of every level of every field, shape (..., A, L).
-        odds: The policy's probabilities, shape (..., A, L).
+        chosen: 1 at the level chosen, shape (..., A, L).
+        odds: Probabilities of the levels, shape (..., A, L).
         mask: 1 where there is something to decide, shape (..., A).
     """
-    return ((q * odds).sum(-1) * mask).sum(-1)
+    return ((q * (chosen - odds)).sum(-1) * mask).sum(-1)
 
 
 def sampled(share: FloatArray, drawn: FloatArray) -> IntArray:
