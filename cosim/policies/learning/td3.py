@@ -36,7 +36,7 @@ from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.experience import Experience
-from cosim.policies.learning.learner import HINDSIGHT, Learner, LearnerConfig, _is_a_device
+from cosim.policies.learning.learner import HINDSIGHT, Learner, LearnerConfig, is_a_device
 from cosim.policies.learning.ppo import Scale, explained, plain, tensors
 from cosim.policies.learning.replay import Replay
 
@@ -137,7 +137,7 @@ class MeanFieldTD3(Learner):
         judges = [part for critic in self.critics for part in critic.parameters]
         self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=own.learning_rate)
         self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
-        wide = [own.exploration if _is_a_device(name) else own.margin_exploration for name in actions]
+        wide = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
         self.exploration: FloatArray = np.array(wide)
         """Standard deviation of what it tries to begin with, shape (A,)."""
         gap = 24.0 / self.decisions_per_day
