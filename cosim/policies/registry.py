@@ -21,14 +21,11 @@ REGISTRY = Registry(
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
         "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
-<<<<<<< HEAD
         "mf-td3": "cosim.policies.learning.td3:MeanFieldTD3",
         "maddpg": "cosim.policies.learning.maddpg:MADDPG",
         "da-maddpg": "cosim.policies.learning.maddpg:DoubleAuctionMADDPG",
-=======
         "mf-q": "cosim.policies.learning.q:MeanFieldQ",
         "mf-ac": "cosim.policies.learning.actor_critic:MeanFieldActorCritic",
->>>>>>> q
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
         "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
     },
