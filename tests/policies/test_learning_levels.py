@@ -38,7 +38,7 @@ OWN = {"mf-q": {"temperature": 0.08}, "mf-ac": {"entropy": 0.08, "steepness": 0.
 
 
 def made(kind: str, spec: Spec, n: int, seed: int = 1, **parameters: Any) -> LevelLearner:
-    policy = create(kind, spec, n, seed, **parameters)
+    policy = create(kind, spec, n, seed, foresight=False, **parameters)
     assert isinstance(policy, LevelLearner)
     return policy
 

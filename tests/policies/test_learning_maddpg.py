@@ -18,7 +18,7 @@ SPEC = sample_spec("reservation", devices=("battery",))
 
 
 def make(n: int = 3, **parameters: Any) -> MADDPG:
-    policy = create("maddpg", SPEC, n, 1, hidden=8, **parameters)
+    policy = create("maddpg", SPEC, n, 1, hidden=8, foresight=False, **parameters)
     assert isinstance(policy, MADDPG)
     return policy
 

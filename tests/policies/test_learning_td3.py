@@ -25,7 +25,7 @@ QUICK: dict[str, Any] = {
     "steps": 2,
     "batch": 4,
 }
-QUICK |= {"hidden": 8, "memory_days": 0.1}
+QUICK |= {"hidden": 8, "memory_days": 0.1, "foresight": False}
 Change = Callable[[PolicyInputs, np.random.Generator], PolicyInputs]
 
 

@@ -18,6 +18,12 @@ SHIPPED = [
     "zip",
     "price-taker",
     "community-planner",
+    "mf-ppo",
+    "mf-q",
+    "mf-ac",
+    "mf-td3",
+    "maddpg",
+    "da-maddpg",
 ]
 
 
