@@ -16,6 +16,9 @@ SHIPPED = [
     "fixed-reservation",
     "zero-intelligence",
     "zip",
+    "mf-ppo",
+    "mf-q",
+    "mf-ac",
     "price-taker",
     "community-planner",
 ]
