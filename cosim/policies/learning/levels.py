@@ -1,5 +1,6 @@
-"""What learners with discrete actions have in common: the levels that they choose among, the value of each level (Q),
-and the memory that they learn it from. How they choose is in a file for each family (`q.py`, `actor_critic.py`)."""
+"""What learners with discrete actions have in common: the levels that they choose among, the value of each
+level (Q), and the memory that they learn it from. How they choose is in a file for each family (`q.py`,
+`actor_critic.py`)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import numpy as np
 from pydantic import field_validator
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.learner import Learner, LearnerConfig
@@ -36,20 +38,28 @@ class LevelsConfig(LearnerConfig):
     )
     mean_action: Source = setting(
         "public",
-        about="How the others acted in the previous step. `public`: inferred from the public book. `true`: what they "
-        "really did (an ablation, not private). `none`: unknown; with `mean_field: none` an independent learner.",
+        about="How the others acted in the previous step. `public`: inferred from the public book. `true`: "
+        "what they really did (an ablation, not private). `none`: unknown; with `mean_field: none` an "
+        "independent learner.",
     )
     caution: float = setting(
         0.2,
-        about="What a departure by one unit is thought to cost before anything is known, in units of the root mean "
-        "square reward: it starts near the rule, and experience overrides it.",
+        about="What a departure by one unit is thought to cost before anything is known, in units of the "
+        "root mean square reward: it starts near the rule, and experience overrides it.",
         ge=0,
     )
     learning_rate: float = setting(2e-3, about="Step size of Adam for the values of levels.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
     memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
-    batch: int = setting(16, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1)
+    batch: int = setting(
+        16, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1
+    )
     steps: int = setting(20, about="Steps of Adam in each update.", ge=1)
+    decay: float = setting(
+        0.5,
+        about="Weight decay of AdamW: there are few days to learn from and much that could tell them apart.",
+        ge=0,
+    )
     follow: float = setting(
         0.2, about="Share of the way that the slow copy of V moves to V in each update.", gt=0, le=1
     )
@@ -84,7 +94,8 @@ class Batch:
     @property
     def weight(self) -> Tensor:
         """1 where there is something to learn: the learner decided something, (G, B)."""
-        return self.mask.amax(-1)
+        found: Tensor = self.mask.amax(-1)
+        return found
 
     def at(self, places: Tensor, networks: int) -> Batch:
         """The decisions at these places of (n, T, ...), for G networks, (G, B, ...)."""
@@ -104,27 +115,28 @@ class LevelLearner(Learner):
     """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_networks`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
-    "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of one
-    prosumer), so L levels of A fields need A L numbers and not L^A. With pi the policy,
+    "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of
+    one prosumer), so L levels of A fields need A L numbers and not L^A. With pi the policy,
 
         Q(x, m, a) = V(x, m) + sum_f mask_f [q_f(x, m, a_f) - sum_l pi_f(l) q_f(x, m, l)],
 
-    so that V is the mean-field value v_MF, the expectation of Q over the policy. x is the own row, m the mean action
-    of the previous step. With y = r + gamma V(next) of a slow copy of V, the loss is
+    so that V is the mean-field value v_MF, the expectation of Q over the policy. x is the own row, m the mean
+    action of the previous step. With y = r + gamma V(next) of a slow copy of V, the loss is
 
         [B(x, m, h) + sum_f (q_f(a_f) - sum_l mu_f(l) q_f(l)) - y]^2 / 2 + [Q(x, m, a) - y]^2 / 2,
 
-    the second for V alone. What it learns of levels comes from the first. mu is the policy that chose, so that q learns
-    from contrasts among levels only, whatever the errors of B (Nie and Wager, "Quasi-oracle estimation of heterogeneous
-    treatment effects", Biometrika 2021); and B knows in hindsight what became public, which no prosumer's choice
-    moves, so that the luck of the day does not look like the merit of a level (Mesnard et al., ICML 2021).
+    the second for V alone. What it learns of levels comes from the first. mu is the policy that chose, so
+    that q learns from contrasts among levels only, whatever the errors of B (Nie and Wager, "Quasi-oracle
+    estimation of heterogeneous treatment effects", Biometrika 2021); and B knows in hindsight what became
+    public, which no prosumer's choice moves, so that the luck of the day does not look like the merit of a
+    level (Mesnard et al., ICML 2021).
     """
 
     Config = LevelsConfig
     config: LevelsConfig
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         import torch
@@ -145,7 +157,7 @@ class LevelLearner(Learner):
         self.slow = self._network("value", reads, ("value",))
         """A slow copy of V, for targets."""
         self._follow(1.0)
-        self.optimiser = torch.optim.Adam(self._rates())
+        self.optimiser = torch.optim.AdamW(self._rates(), weight_decay=own.decay)
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
         """Decisions from one update to the next."""
         self.memory: deque[Experience] = deque(maxlen=max(round(own.memory_days * self.decisions_per_day), 1))
@@ -177,16 +189,20 @@ class LevelLearner(Learner):
     # 1. Decide
 
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """First the rule's level, as nothing has been seen that tells the season; then by the policy."""
         import torch
 
         with torch.no_grad():
             odds = self._policy(self._shaped(rows)).reshape(self.n, -1, len(self.levels))
         share = odds.cpu().numpy().astype(float)
-        if explore:
-            drawn = np.column_stack([self.draw(f"try {name}").random(self.n) for name in self._fields])
+        drawn = np.column_stack([self.draw(f"try {name}").random(self.n) for name in self._fields])
+        if self._decision is None:
+            chosen = np.full(drawn.shape, self._nearest[0])
+        elif explore:
             chosen = sampled(share, drawn)
         else:
             chosen = self._nearest[share[..., self._nearest].argmax(axis=-1)]
+        if self._decision is None or not explore:
             share = np.eye(len(self.levels))[chosen]
         return self.levels[chosen], {"chosen": chosen.astype(float), "odds": share}
 
@@ -221,14 +237,16 @@ class LevelLearner(Learner):
             weight = batch.weight
             count = weight.sum(1).clamp(min=1.0)
             q = self._all(self.quality(batch.rows))
-            known = self.baseline(batch.knowing).squeeze(-1) + advantage(q, batch.chosen, batch.odds, batch.mask)
+            contrast = advantage(q, batch.chosen, batch.odds, batch.mask)
+            known = self.baseline(batch.knowing).squeeze(-1) + contrast
             with torch.no_grad():
                 gained = advantage(q, batch.chosen, self._policy(batch.rows), batch.mask)
-            errors = (known - target).square() + (self.value(batch.rows).squeeze(-1) + gained - target).square()
+            plain_error = self.value(batch.rows).squeeze(-1) + gained - target
+            errors = (known - target).square() + plain_error.square()
             q_loss = 0.5 * (errors * weight).sum(1) / count
             family_loss, metrics = self._improve(batch)
             self.optimiser.zero_grad()
-            (q_loss + family_loss).sum().backward()
+            torch.autograd.backward((q_loss + family_loss).sum())
             self.optimiser.step()
         self._follow(self.config.follow)
         with torch.no_grad():
@@ -285,7 +303,9 @@ class LevelLearner(Learner):
         import torch
 
         with torch.no_grad():
-            return batch.reward + self.gamma * batch.goes_on * self.slow(batch.next_rows).squeeze(-1)
+            after = self.slow(batch.next_rows).squeeze(-1)
+        target: Tensor = batch.reward + self.gamma * batch.goes_on * after
+        return target
 
     def values(self, inputs: PolicyInputs) -> FloatArray:
         """Q of every level of every field, the others being left to the policy [EUR], shape (n, A, L)."""
@@ -304,7 +324,9 @@ class LevelLearner(Learner):
 
         hidden = (self.config.hidden,) * 2
         rng = self.draw("weights")
-        return Networks(name, reads, hidden, writes, count=self.networks, rng=rng, device=self.device, last=0.0)
+        return Networks(
+            name, reads, hidden, writes, count=self.networks, rng=rng, device=self.device, last=0.0
+        )
 
     def _per_level(self) -> tuple[str, ...]:
         """One output for each level of each field, by name."""
@@ -319,7 +341,7 @@ class LevelLearner(Learner):
 
     def _all(self, outputs: Tensor) -> Tensor:
         """Outputs of a network by field and level, (G, B, A, L)."""
-        return outputs.unflatten(-1, (len(self._fields), len(self.levels)))
+        return outputs.reshape(*outputs.shape[:-1], len(self._fields), len(self.levels))
 
     def _follow(self, share: float) -> None:
         """Move the slow copy towards what is learnt."""
@@ -358,7 +380,9 @@ class LevelLearner(Learner):
 
     def _modules(self) -> Mapping[str, Tensor]:
         found = {each.name: each.parameters for each in self._networks()} | {"slow": self.slow.parameters}
-        return {f"{name}.{number}": part for name, parts in found.items() for number, part in enumerate(parts)}
+        return {
+            f"{name}.{number}": part for name, parts in found.items() for number, part in enumerate(parts)
+        }
 
     def weights(self) -> dict[str, FloatArray]:
         """What was learnt, by the names of the fields; a copy."""
@@ -394,7 +418,8 @@ class LevelLearner(Learner):
 
 
 def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
-    """What the choice is worth more than the policy's expectation: sum_f mask_f [q_f(a_f) - sum_l odds_f(l) q_f(l)].
+    """What the choice is worth more than the policy's expectation: sum_f mask_f [q_f(a_f) - sum_l odds_f(l)
+    q_f(l)].
 
     Args:
         q: Of every level of every field, shape (..., A, L).

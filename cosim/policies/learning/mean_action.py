@@ -1,5 +1,5 @@
-"""The mean action: how the others acted in the previous step, as a network reads it. Where it comes from is a choice of
-its own, apart from the mean field of the observation."""
+"""The mean action: how the others acted in the previous step, as a network reads it. Where it comes from is a
+choice of its own, apart from the mean field of the observation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ QUOTES = ("best_bid", "best_ask", "mean_price")
 class MeanAction:
     """What the others did while the last decision stood.
 
-    `public`: inferred from the public book. Of every period, the places of the best bid, the best ask and the mean
-    price in the own tariff's band (-1 feed-in, +1 retail), which others' margins and values of stored energy move, and
-    the balance `(asked for - offered) / (asked for + offered)`, which their devices move; the mean of the periods.
-    `true`: the mean of what all others really did in the period before, by field of the action (Yang et al. 2018,
-    below eq. 4). It is an ablation: not private. `none`: nothing.
+    `public`: inferred from the public book. Of every period, the places of the best bid, the best ask and the
+    mean price in the own tariff's band (-1 feed-in, +1 retail), which others' margins and values of stored
+    energy move, and the balance `(asked for - offered) / (asked for + offered)`, which their devices move;
+    the mean of the periods.
+    `true`: the mean of what all others really did in the period before, by field of the action (Yang et al.
+    2018, below eq. 4). It is an ablation: not private. `none`: nothing.
 
     Args:
         spec: Names the columns.
@@ -36,7 +37,9 @@ class MeanAction:
         self.source = source
         public = [item.name for item in spec.mean_field]
         self._prices = [public.index(name) for name in QUOTES if name in public]
-        self._volumes = [public.index(name) for name in (OFFERED, ASKED)] if {OFFERED, ASKED} <= set(public) else []
+        self._volumes = (
+            [public.index(name) for name in (OFFERED, ASKED)] if {OFFERED, ASKED} <= set(public) else []
+        )
         self.names: tuple[str, ...] = ()
         if source == "public":
             prices = tuple(f"others.{public[place]}" for place in self._prices)
@@ -59,10 +62,11 @@ class MeanAction:
             return self._true(inputs.everybody)
         if self.source != "public" or n == 0:
             return np.zeros((n, len(self.names)))
-        known = np.vstack([self._past[: min(self._seen, len(self._past))], inputs.mean_field[:1]])[-len(self._past) :]
+        hold = len(self._past)
+        known = np.vstack([self._past[: min(self._seen, hold)], inputs.mean_field[:1]])[-hold:]
         places = in_band(known[:, None, self._prices], low[None, :, None], high[None, :, None]).mean(axis=0)
         if not self._volumes:
-            return places
+            return np.asarray(places)
         offered, asked = known[:, self._volumes].T
         both = offered + asked
         balance = np.divide(asked - offered, both, out=np.zeros_like(both), where=both > 0.0).mean()
@@ -77,8 +81,8 @@ class MeanAction:
         given, known = everybody.action.shape[1], len(self.names)
         if given != known:
             raise PolicyError(
-                f"`mean_action: true` needs one group of prosumers that has all action fields: it has {known}, others "
-                f"have {given} (decide for all under one label, or take `public`)"
+                f"`mean_action: true` needs one group of prosumers that has all action fields: it has "
+                f"{known}, others have {given} (decide for all under one label, or take `public`)"
             )
         return mean_of_others(everybody)
 
@@ -103,7 +107,7 @@ class MeanAction:
 
 
 def mean_of_others(everybody: Everybody) -> FloatArray:
-    """Mean action of the N - 1 others of each own prosumer in the period before, shape (n, A); zeros if there are
-    none."""
+    """Mean action of the N - 1 others of each own prosumer in the period before, shape (n, A); zeros if there
+    are none."""
     did, rows = everybody.action, everybody.rows
     return np.asarray((did.sum(axis=0) - did[rows]) / max(len(did) - 1, 1))

@@ -1,8 +1,9 @@
-"""`mf-q`: mean-field Q-learning with a Boltzmann policy, learning online. Read from top to bottom, after `levels.py`,
-which has the choice among levels, the networks and the memory.
+"""`mf-q`: mean-field Q-learning with a Boltzmann policy, learning online. Read from top to bottom, after
+`levels.py`, which has the choice among levels, the networks and the memory.
 
-Yang, Luo, Li, Zhou, Zhang and Wang, "Mean field multi-agent reinforcement learning" (ICML 2018): each learns Q(x, a, m)
-of its own action a and the mean action m of the others, so what it learns does not grow with their number. With
+Yang, Luo, Li, Zhou, Zhang and Wang, "Mean field multi-agent reinforcement learning" (ICML 2018): each learns
+Q(x, a, m) of its own action a and the mean action m of the others, so what it learns does not grow with their
+number. With
 `mean_field: none` and `mean_action: none` it is an independent Q-learner.
 
 Metrics of an update, each of its last step:
@@ -31,8 +32,8 @@ class QConfig(LevelsConfig):
 
     temperature: float = setting(
         0.05,
-        about="Of the Boltzmann policy, in units of the root mean square reward: a level that is worth so much less is "
-        "chosen 1/e times as often.",
+        about="Of the Boltzmann policy, in units of the root mean square reward: a level that is worth so "
+        "much less is chosen 1/e times as often.",
         gt=0,
     )
 
@@ -53,6 +54,6 @@ class MeanFieldQ(LevelLearner):
 
 
 def boltzmann(q: Tensor, temperature: float) -> Tensor:
-    """Probabilities proportional to exp(q / temperature) over the last axis (Yang et al. 2018, eq. 12, whose beta is
-    1 / temperature)."""
+    """Probabilities proportional to exp(q / temperature) over the last axis (Yang et al. 2018, eq. 12, whose
+    beta is 1 / temperature)."""
     return (q / temperature).softmax(dim=-1)
