@@ -207,7 +207,7 @@ ONE = Spec(
 def test_it_finds_what_pays_best(kind: str) -> None:
     """A bandit with a context, blurred by a public luck that only hindsight knows: -(u - 0.5 wish)^2 +
     luck."""
-    rng, n = np.random.default_rng(1), 20
+    rng, n = np.random.default_rng(1), 10
     own: dict[str, Any] = {
         "start": "nothing",
         "steps": 6,
@@ -224,7 +224,7 @@ def test_it_finds_what_pays_best(kind: str) -> None:
         return with_everybody(made, ONE)
 
     now = world(0.5)
-    for _ in range(120):
+    for _ in range(90):
         luck = float(rng.uniform())
         action, following = policy.act(now), world(luck)
         reward = luck - (action[:, 0] - 0.5 * now.observation[:, 0]) ** 2

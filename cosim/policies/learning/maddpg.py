@@ -26,9 +26,9 @@ from cosim.policies.learning.td3 import MeanFieldTD3, TD3Config
 if TYPE_CHECKING:
     from torch import Tensor
 
-COPIES = 7
+COPIES = 9
 """Numbers kept for each weight of a critic: itself, its gradient, two of Adam, its target, and a spare of
-itself and its target while it learns."""
+itself and its target while it learns, and two that pass."""
 BATCHES = 6
 """Batches of what critics read that exist at a time, and their gradients."""
 
