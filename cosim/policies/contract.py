@@ -250,8 +250,10 @@ class Policy(ABC):
     """What it reads, of `NEEDS`; may depend on the parameters (set it on the instance then)."""
     horizon_hours: float = 24.0
     """How far ahead it wants to see, if `needs` has "outlook" [h]; the instance may say otherwise."""
+    crosses: ClassVar[str] = ""
+    """What passes from one of its prosumers to another, if anything does, for `cosim list policies`."""
     Config: ClassVar[type[Parameters]] = NoParameters
-    """Its parameters; part of the scenario's schema."""
+    """Its parameters; part of the scenario's schema. A `Path` among them is relative to the scenario's folder."""
 
     config: Parameters
 
@@ -277,6 +279,15 @@ class Policy(ABC):
         if name not in self._generators:
             self._generators[name] = self._streams.generator(name)
         return self._generators[name]
+
+    def prepare(self) -> None:
+        """Read what the policy starts from, such as a file that its parameters name. `cosim.policies.create` calls
+        it once, when the policy is made whole.
+
+        Raises:
+            InputError: if that cannot be used; the path of its problem is the parameter's name.
+        """
+        return
 
     @abstractmethod
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:

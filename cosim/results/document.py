@@ -40,7 +40,7 @@ run = cosim.load("outputs/quickstart-20260101-120000")
 run.summary["cost"]["saving_percent"]
 run.prosumers.groupby("prosumer", observed=True)["cost_eur"].sum()
 run.table("buses", columns=["time", "bus", "vm_pu"])
-run.learning.pivot_table(index="time", columns="metric", values="value")  # where a policy learns
+run.learning.query("metric == 'day.saving_eur'")  # the learning curve, where a policy learns
 cosim.load("outputs/stopped-run", partial=True).steps  # what an unfinished run had recorded
 ```
 

@@ -371,9 +371,10 @@ LEARNING = Table(
     "learning",
     "What learning policies say of their updates, and what came of them; only where a policy learns. A row a "
     "metric: policies differ in what they measure. "
-    '`run.learning.pivot_table(index="time", columns="metric", values="value")` is a column a metric. '
+    'For one policy, `run.learning.pivot_table(index="time", columns="metric", values="value", observed=True)` is a '
+    "column a metric. "
     "docs/policies.md explains each. `period` is the last one that was learnt from; of metrics that begin with "
-    "`day.` it is the first of the 24 hours that they are about.",
+    "`day.` it is the last of the 24 hours that they are about.",
     "event",
     (
         Column("policy", "", "Label of the policy in the scenario.", "name"),
