@@ -1,5 +1,5 @@
-"""Mean and spread of what was decided, by hour of the day: sums that are updated period by period, in the way of Chan,
-Golub and LeVeque (The American Statistician 37, 1983, eq. 2.1), which loses no digits."""
+"""Mean and spread of what was decided, by hour of the day: sums that are updated period by period, in the way
+of Chan, Golub and LeVeque (The American Statistician 37, 1983, eq. 2.1), which loses no digits."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ class HourlyStatistics:
         return np.where(self.count > 0, self._mean, np.nan)
 
     def std(self) -> FloatArray:
-        """Standard deviation (of the numbers that are there, not of a population behind them), shape (24, fields)."""
+        """Standard deviation of the numbers themselves (no population behind them), shape (24, fields)."""
         variance = self._squares / np.maximum(self.count, 1)
         return np.where(self.count > 0, np.sqrt(variance), np.nan)

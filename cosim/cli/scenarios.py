@@ -123,11 +123,13 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], json_: 
 
         rows = listing(what.value)
         if json_:
-            put_json([{"name": name, "about": about} for name, about in rows])
+            put_json([dict(zip(("name", "about", "uses"), row, strict=False)) for row in rows])
             return
-        width = max((len(name) for name, _ in rows), default=0)
-        for name, about in rows:
+        width = max((len(name) for name, *_ in rows), default=0)
+        for name, about, *uses in rows:
             typer.echo(f"{name:<{width}}  {about}".rstrip())
+            for text in uses:
+                typer.echo(f"{'':<{width}}  {text}")
 
 
 def schema() -> None:

@@ -25,7 +25,7 @@ class RecordConfig(Config):
     trades: Literal["period", "none"] = setting("period", about="Every single trade, or none of them.")
     violations: Literal["period", "none"] = setting("period", about="Every broken limit, or none of them.")
     learning: Literal["period", "none"] = setting(
-        "period", about="What each update of a learning policy measured, and what it saved by day, or nothing."
+        "period", about="What each update of a learning policy measured, and savings by day, or nothing."
     )
     actions: Literal["day", "none"] = setting(
         "day", about="What learning policies do at which hour: mean and spread, once a day, or nothing."

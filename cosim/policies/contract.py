@@ -253,7 +253,7 @@ class Policy(ABC):
     crosses: ClassVar[str] = ""
     """What passes from one of its prosumers to another, if anything does, for `cosim list policies`."""
     Config: ClassVar[type[Parameters]] = NoParameters
-    """Its parameters; part of the scenario's schema. A `Path` among them is relative to the scenario's folder."""
+    """Its parameters; part of the scenario's schema. A `Path` among them starts at the scenario's folder."""
 
     config: Parameters
 
@@ -281,8 +281,8 @@ class Policy(ABC):
         return self._generators[name]
 
     def prepare(self) -> None:
-        """Read what the policy starts from, such as a file that its parameters name. `cosim.policies.create` calls
-        it once, when the policy is made whole.
+        """Read what the policy starts from, such as a file that its parameters name. Called once, by
+        `cosim.policies.create`, when the policy is made.
 
         Raises:
             InputError: if that cannot be used; the path of its problem is the parameter's name.

@@ -69,8 +69,8 @@ def create(
 
     Raises:
         UnknownNameError: if there is no such policy.
-        InputError: if a parameter is unknown or out of bounds, or a file that it names cannot be used; holds all
-            such problems, with the parameter's name as path.
+        InputError: if a parameter is unknown or out of bounds, or a file that it names cannot be used; holds
+            all such problems, with the parameter's name as path.
         PolicyError: if the policy raises while it is made.
     """
     policy_class = load(name) if isinstance(name, str) else name

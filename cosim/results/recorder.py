@@ -9,7 +9,7 @@ depends on the period's number and the number of rows alone, so that the same se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from cosim.errors import OutputError
 from cosim.results.arrow import coded, distinct, names, numbers, published_file
 from cosim.results.buffers import BlockBuffer, Buffer, Columns, EventBuffer
 from cosim.results.join import join
-from cosim.results.tables import TABLES, Column, Table
+from cosim.results.tables import LEARNED, TABLES, Column, Table
 
 PARTS = "parts"
 """Folder of the parts inside a run's folder."""
@@ -67,7 +67,7 @@ class Recorder:
         outputs: What is recorded, how finely.
         network_clock: Instants of the power flow, if they differ from the settlement periods.
         extra: Further columns by table, for example those of device kinds.
-        without: Tables that this run has no rows for, and therefore not at all.
+        learning: Whether a policy learns: only then there are tables of it.
 
     Raises:
         InputError: if steps cannot be grouped into hours or days.
@@ -82,7 +82,7 @@ class Recorder:
         *,
         network_clock: Clock | None = None,
         extra: Mapping[str, Sequence[Column]] | None = None,
-        without: Collection[str] = (),
+        learning: bool = False,
     ) -> None:
         self.folder = folder
         self.periods_done = 0
@@ -93,7 +93,8 @@ class Recorder:
         for name, table in TABLES.items():
             ticks = network_clock if network_clock and table.network_rate else clock
             every = _every(table, getattr(record, name), ticks)
-            if every and name not in without and (table.rows == "event" or sum(part.rows(table) for part in members)):
+            has_rows = table.rows == "event" or sum(part.rows(table) for part in members) > 0
+            if every and has_rows and (learning or name not in LEARNED):
                 self.tables[name] = _TableWriter(
                     folder / PARTS / name,
                     _with(table, (extra or {}).get(name, ())),

@@ -370,11 +370,11 @@ DURATION = Column("duration_h", "h", "How long the limit is seen broken in the w
 LEARNING = Table(
     "learning",
     "What learning policies say of their updates, and what came of them; only where a policy learns. A row a "
-    "metric: policies differ in what they measure. "
-    'For one policy, `run.learning.pivot_table(index="time", columns="metric", values="value", observed=True)` is a '
-    "column a metric. "
-    "docs/policies.md explains each. `period` is the last one that was learnt from; of metrics that begin with "
-    "`day.` it is the last of the 24 hours that they are about.",
+    "metric, for policies differ in what they measure; docs/policies.md explains each. "
+    '`run.learning.pivot_table(index="time", columns="metric", values="value", observed=True)` makes a '
+    "column of "
+    "each. `period` is the last one that was learnt from; of metrics that begin with `day.` it is the last "
+    "of the 24 hours that they are about.",
     "event",
     (
         Column("policy", "", "Label of the policy in the scenario.", "name"),
@@ -385,9 +385,9 @@ LEARNING = Table(
 )
 ACTIONS = Table(
     "actions",
-    "What learning policies did, exploration included: a row for each 24 hours from the start of the run, hour of "
-    "the day and field of the action; only where a policy learns. `time` and `period` are the first that the row "
-    "is about.",
+    "What learning policies did, exploration included; only where a policy learns. A row for each 24 hours "
+    "from the start of the run, hour of the day and field of the action; `time` and `period` are the first "
+    "of the 24 hours.",
     "event",
     (
         Column("policy", "", "Label of the policy in the scenario.", "name"),
@@ -402,8 +402,7 @@ LEARNED = (LEARNING.name, ACTIONS.name)
 """Tables of runs in which a policy learns."""
 
 TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (STEPS, PROSUMERS, TRADES, BUSES, BRANCHES, VIOLATIONS, LEARNING, ACTIONS)
+    table.name: table for table in (STEPS, PROSUMERS, TRADES, BUSES, BRANCHES, VIOLATIONS, LEARNING, ACTIONS)
 }
 
 TOTALS = Table(

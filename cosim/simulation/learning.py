@@ -1,5 +1,5 @@
-"""What is kept of policies that learn: the measures of their updates, what they do at which hour, what they save by
-day, and in the end what they learnt. How they learn is their affair."""
+"""What is kept of policies that learn: the measures of their updates, what they do at which hour, what they
+save by day, and in the end what they learnt. How they learn is their affair."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from cosim.analysis.hourly import HourlyStatistics
 from cosim.community.community import Community
 from cosim.community.deciders import PolicyGroup
 from cosim.errors import OutputError, PolicyError
-from cosim.policies.learning.checkpoint import ENDING, checkpoint_of, write
+from cosim.policies.learning.checkpoint import checkpoint_of
 from cosim.policies.learning.events import EventFiles
 from cosim.policies.learning.learner import FALLEN_BACK
-from cosim.results.files import explain, published
 from cosim.results.recorder import Recorder
-from cosim.results.tables import ACTIONS, LEARNED, LEARNING
-from cosim.results.writer import folder_name
+from cosim.results.tables import ACTIONS, LEARNING
+from cosim.results.weights import weights_file, write_weights
 
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 """Folders inside a run's folder."""
@@ -164,10 +163,10 @@ class LearningLog:
             }
             self._recorder.add(ACTIONS.name, self._first, rows, learner.number)
             if self._events is not None:
-                for hour, action, *found in zip(hours, rows["action"], mean, std, strict=True):
-                    for what, value in zip(("mean", "std"), found, strict=True):
-                        name = f"{self._name(learner)} {action} {what}/{hour:02d} h"
-                        self._events.add(name, float(value), self._done - 1)
+                for row, hour in enumerate(hours.tolist()):
+                    for what, values in (("mean", mean), ("std", std)):
+                        name = f"{self._name(learner)} {names[columns[row]]} {what}/{hour:02d} h"
+                        self._events.add(name, float(values[row]), self._done - 1)
             learner.hourly = HourlyStatistics(len(names))
         self._first = self._done
 
@@ -217,28 +216,24 @@ class LearningLog:
 
     def _save(self, learner: _Learner) -> Path:
         path = self._folder / self.checkpoint(learner)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(explain(error, path)) from error
-        with published(path) as temporary, temporary.open("wb") as file:
-            write(checkpoint_of(learner.group.policy), file)
+        write_weights(path, checkpoint_of(learner.group.policy))
         return path
 
     def checkpoint(self, learner: _Learner) -> Path:
         """Where its weights are, inside the run's folder: labels that look alike as files are told apart."""
-        names = [folder_name(self._name(each)) for each in self._learners]
-        place = self._learners.index(learner)
-        twin = names[:place].count(names[place])
-        return Path(CHECKPOINTS) / f"{names[place]}{f'-{twin + 1}' if twin else ''}{ENDING}"
+        names = [weights_file(self._name(each)) for each in self._learners]
+        place = next(place for place, each in enumerate(self._learners) if each is learner)
+        twins = names[:place].count(names[place])
+        folder = Path(CHECKPOINTS) / str(twins + 1) if twins else Path(CHECKPOINTS)
+        return folder / names[place]
 
     # What is said of it
 
     def notes(self) -> list[str]:
         """What a user should know: who fell back to a rule."""
         return [
-            f"{learner.group.title} diverged in period {learner.fallen} and followed the rule that it started from "
-            "ever after (diverged: rule)"
+            f"{learner.group.title} diverged in period {learner.fallen}, and followed the rule that it "
+            "started from ever after (diverged: rule)"
             for learner in self._learners
             if learner.fallen is not None
         ]
@@ -263,17 +258,12 @@ def learners(community: Community) -> list[PolicyGroup]:
     return [group for group in community.deciders.groups if group.policy.learns]
 
 
-def tables_without(communities: Sequence[Community]) -> tuple[str, ...]:
-    """Tables that a run does not have, because nobody learns in it."""
-    return () if any(map(learners, communities)) else LEARNED
-
-
 def _weights(learner: _Learner) -> dict[str, Any]:
     try:
         return learner.group.policy.weights()
     except Exception as error:  # somebody else's code
-        title = learner.group.title
-        raise PolicyError(f"{title} raised {type(error).__name__} when asked for its weights: {error}") from error
+        what = f"{learner.group.title} raised {type(error).__name__} when asked for its weights"
+        raise PolicyError(f"{what}: {error}") from error
 
 
 def _line(learner: _Learner, done: int, of: int) -> str:

@@ -30,7 +30,7 @@ from cosim.scenario.schema import Scenario
 from cosim.settlement.money import Money, MoneyTable, combined
 from cosim.simulation import columns
 from cosim.simulation.drawn import Ledger
-from cosim.simulation.learning import LearningLog, tables_without
+from cosim.simulation.learning import LearningLog, learners
 from cosim.simulation.model import Simulation
 
 
@@ -164,7 +164,7 @@ class Recording:
             outputs,
             network_clock=flows,
             extra=extra,
-            without=tables_without(communities),
+            learning=any(map(learners, communities)),
         )
         self.learning = LearningLog(communities, self.recorder, folder, outputs.tensorboard)
         sizes = {community.name: len(community.members.names) for community in communities}
@@ -234,7 +234,7 @@ class Recording:
         return found | ({"learning": learning} if learning else {})
 
     def notes(self) -> list[str]:
-        """What a user should know: what is left out of grid and tariffs or treated differently, who fell back."""
+        """What a user should know: what is left out or treated differently, who fell back to a rule."""
         found: dict[str, None] = dict.fromkeys(self.learning.notes())
         for community in self.simulation.communities:
             found |= dict.fromkeys((*community.feeder.grid.notes, *community.tariffs.notes()))

@@ -1,5 +1,5 @@
-"""Files of what a policy learnt: numbers and names, nothing that could run when it is read. A header says what they
-are of. Where files lie, and when they are written, is the affair of who calls this."""
+"""Files of what a policy learnt: numbers and names, nothing that could run when it is read. A header says
+what they are of. Where files lie, and when they are written, is the affair of who calls this."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def read(path: Path) -> Checkpoint:
     if content.get("cosim_checkpoint") != FORMAT:
         raise InputError(
             Problem(
-                f"{path} has format {content['cosim_checkpoint']!r}, written by cosim {content.get('cosim', '?')}; "
-                f"this is cosim {__version__}, which reads format {FORMAT}",
+                f"{path} has format {content['cosim_checkpoint']!r}, written by cosim {content.get('cosim', "
+                f"'?')}; this is cosim {__version__}, which reads format {FORMAT}",
                 "use the cosim that wrote it, or train anew",
             )
         )
@@ -122,7 +122,9 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _no_checkpoint(path: Path, reason: str) -> Problem:
-    return Problem(f"{path} is no checkpoint of a policy: {reason}", "cosim run leaves them in RUN/checkpoints/")
+    return Problem(
+        f"{path} is no checkpoint of a policy: {reason}", "cosim run leaves them in RUN/checkpoints/"
+    )
 
 
 def start_from(policy: Policy, path: Path) -> None:
@@ -141,8 +143,8 @@ def start_from(policy: Policy, path: Path) -> None:
             differences = [str(error)]
     raise InputError(
         Problem(
-            f"{path} (of policy {found.policy!r}, {found.prosumers} prosumers, cosim {found.cosim}) does not fit: "
-            f"{'; '.join(differences)}",
+            f"{path} (of policy {found.policy!r}, {found.prosumers} prosumers, cosim {found.cosim}) does not "
+            f"fit: {'; '.join(differences)}",
             "name the checkpoint of a scenario with the same devices, market and parameters of the policy",
         )
     )

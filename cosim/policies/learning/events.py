@@ -1,5 +1,5 @@
-"""Event files of TensorBoard: what is learnt, as curves in a browser. The package tensorboard is an extra; this is the
-only place that knows it."""
+"""Event files of TensorBoard: what is learnt, as curves in a browser. The package tensorboard is an extra;
+this is the only place that knows it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class EventFiles:
 
     def add(self, name: str, value: float, period: int) -> None:
         """A point of a curve; what stands before the first `/` of its name puts curves together."""
-        self._writer.add_scalar(name, value, period)  # type: ignore[no-untyped-call]
+        self._writer.add_scalar(name, value, period)
 
     def close(self) -> None:
         """Write what is left."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

@@ -79,10 +79,9 @@ class LearnerConfig(Config):
     )
     diverged: Literal["stop", "rule"] = setting(
         "stop",
-        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, the last good weights "
-        "are kept. `rule`: from then on the prosumers follow the rule that it started from.",
+        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, the last "
+        "good weights are kept. `rule`: from then on the prosumers follow the rule that it started from.",
     )
-
     weights: Path | None = setting(
         None, about="File of what it starts with, learnt in another run: RUN/checkpoints/LABEL.pt."
     )
@@ -116,8 +115,7 @@ class Learner(Policy):
     learns = True
     needs = ("own", "public")
     crosses = (
-        "with sharing `none` nothing, with `federated` (default) changes of weights, averaged, with `group` "
-        "all their data"
+        "with sharing none nothing, federated (default) changes of weights, averaged, group all their data"
     )
     Config = LearnerConfig
     config: LearnerConfig
