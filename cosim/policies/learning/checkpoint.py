@@ -89,11 +89,12 @@ def read(path: Path) -> Checkpoint:
         remedy = nearest(path.name, beside) if beside else "a run leaves them as RUN/checkpoints/LABEL.pt"
         raise InputError(Problem(f"{path}: no such file", remedy))
     content = _content(path)
-    if content.get("cosim_checkpoint") != FORMAT:
+    layout, writer = content["cosim_checkpoint"], content.get("cosim", "unknown")
+    if layout != FORMAT:
         raise InputError(
             Problem(
-                f"{path} has format {content['cosim_checkpoint']!r}, written by cosim {content.get('cosim', "
-                f"'?')}; this is cosim {__version__}, which reads format {FORMAT}",
+                f"{path} has format {layout!r}, written by cosim {writer}; this is cosim {__version__}, which "
+                f"reads format {FORMAT}",
                 "use the cosim that wrote it, or train anew",
             )
         )
