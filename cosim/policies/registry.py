@@ -74,7 +74,8 @@ def create(
 
     Raises:
         UnknownNameError: if there is no such policy.
-        InputError: if a parameter is unknown or out of bounds; holds all such problems.
+        InputError: if a parameter is unknown or out of bounds, or a file that it names cannot be used; holds
+            all such problems, with the parameter's name as path.
         PolicyError: if the policy raises while it is made.
     """
     policy_class = load(name) if isinstance(name, str) else name
@@ -84,7 +85,9 @@ def create(
     except ValidationError as error:
         raise InputError(_problems(policy_class, shown, error)) from error
     try:
-        return policy_class(spec, n, config, seed=seed, label=label)
+        made = policy_class(spec, n, config, seed=seed, label=label)
+        made.prepare()
+        return made
     except CosimError:
         raise
     except Exception as error:

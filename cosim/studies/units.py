@@ -3,6 +3,7 @@ process, and once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from cosim.analysis.hindsight import hindsight
 from cosim.analysis.optimum import bound
 from cosim.analysis.regret import best_response_eur
 from cosim.core.arrays import FloatArray
+from cosim.policies.learning.checkpoint import Checkpoint
 from cosim.policies.registry import load
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
@@ -34,8 +36,8 @@ class Result:
 
     values: dict[str, Any]
     """Plain values."""
-    weights: Weights = field(default_factory=dict)
-    """What was learnt."""
+    learnt: Mapping[str, Checkpoint] = field(default_factory=dict)
+    """What was learnt, by label."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Unit:
             "training": [episode.content() for episode in trained.passes],
             "weeks": weeks,
         }
-        return Result(values, trained.weights)
+        return Result(values, trained.learnt)
 
     def _weeks(
         self, contender: Contender, weights: Weights, modes: tuple[str, ...], tell: Tell

@@ -155,8 +155,8 @@ def test_mean_action_of_the_public_book_is_the_mean_place_over_the_last_decision
 @pytest.mark.parametrize("sharing", ["none", "federated"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_prisoners_defect(kind: str, sharing: str) -> None:
-    """Players meet in random pairs. Defecting (+1) dominates: payoffs 5 and 1 against 3 and 0. They begin by cooperating
-    (the first level), and nobody finds a way to keep it up."""
+    """Players meet in random pairs. Defecting (+1) dominates: payoffs 5 and 1 against 3 and 0. They begin by
+    cooperating (the first level), and nobody finds a way to keep it up."""
     table, pairs = np.array([[3.0, 0.0], [5.0, 1.0]]), np.random.default_rng(4)
 
     def payoff(moves: np.ndarray) -> np.ndarray:

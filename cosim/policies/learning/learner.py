@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ from pydantic import field_validator
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
-from cosim.errors import PolicyError
+from cosim.errors import InputError, PolicyError, Problem
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
+from cosim.policies.learning.checkpoint import start_from
 from cosim.policies.learning.encoding import NET, DayAhead, Encoder, OwnDay, energy_rows
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import Kind, MeanField
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+FALLEN_BACK = "fallen_back"
+"""Metric of a learner that diverged and follows its rule from then on."""
 KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
+MOST_WEIGHT = 1e4
+"""A weight beyond has diverged, and so has one that is no number: those that are learnt are of order one."""
 HINDSIGHT = ("own.drawn", "own.injected")
 """What hindsight has beside what is public by then."""
 
@@ -76,8 +82,14 @@ class LearnerConfig(Parameters):
     )
     diverged: Literal["stop", "rule"] = setting(
         "stop",
-        about="What happens when a network's numbers are no longer finite. `stop`: the run ends, the last "
-        "good weights are kept. `rule`: from then on the prosumers follow the rule that it started from.",
+        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, "
+        "the last good weights are kept. `rule`: from then on the prosumers follow their start rule.",
+    )
+    weights: Path | None = setting(
+        None, about="File of what it starts with, learnt in another run: RUN/checkpoints/LABEL.pt."
+    )
+    freeze: bool = setting(
+        False, about="Whether it stays as it is: nothing is learnt any more, and nothing tried out."
     )
 
     @field_validator("start")
@@ -100,11 +112,14 @@ class Learner(Policy):
         label: Tells apart policies of one run.
 
     Raises:
-        PolicyError: if a GPU is asked for and there is none.
+        InputError: if a GPU is asked for and there is none.
     """
 
     learns = True
     needs: tuple[str, ...] = ("own", "public")
+    crosses = (
+        "with sharing none nothing, federated (default) changes of weights, averaged, group all their data"
+    )
     Config = LearnerConfig
     config: LearnerConfig
 
@@ -113,6 +128,7 @@ class Learner(Policy):
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         own, hours = self.config, spec.period_hours
+        self.learns = not own.freeze
         self.device = _device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
@@ -162,6 +178,14 @@ class Learner(Policy):
 
     # The contract
 
+    def prepare(self) -> None:
+        """Load the weights that the scenario names."""
+        if self.config.weights is not None:
+            try:
+                start_from(self, self.config.weights)
+            except InputError as error:
+                raise InputError([problem.at(path="weights") for problem in error.problems]) from error
+
     @property
     def input_names(self) -> tuple[str, ...]:
         """What networks read, by name."""
@@ -190,7 +214,7 @@ class Learner(Policy):
             return base
         if self._due:
             rows = self._rows(inputs)
-            shift, notes = self._decide(rows, explore)
+            shift, notes = self._decide(rows, explore and not self.config.freeze)
             mask = inputs.action_mask & self.learnt
             self._decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
         self._age += 1
@@ -223,13 +247,13 @@ class Learner(Policy):
         """Take in an experience; what diverges is undone.
 
         Raises:
-            PolicyError: if the networks' numbers are no longer finite and the run is to stop.
+            PolicyError: if the networks' numbers are no longer finite, or absurd, and the run is to stop.
         """
         import torch
 
         before = {name: part.detach().clone() for name, part in self._modules().items()}
         metrics = self._take(experience)
-        wrong = [name for name, part in self._modules().items() if not bool(torch.isfinite(part).all())]
+        wrong = [name for name, part in self._modules().items() if not bool((part.abs() < MOST_WEIGHT).all())]
         wrong += [name for name, value in metrics.items() if not np.isfinite(value)]
         if not wrong:
             return metrics
@@ -238,12 +262,12 @@ class Learner(Policy):
                 part.copy_(before[name])
         if self.config.diverged == "stop":
             raise PolicyError(
-                f"diverged: {', '.join(wrong[:3])} not finite; the weights before this update are kept "
-                "(try a smaller learning rate, or `diverged: rule`)"
+                f"diverged: {', '.join(wrong[:3])} not finite, or beyond {MOST_WEIGHT:g}; the weights before "
+                "this update are kept (try a smaller learning rate, or `diverged: rule`)"
             )
         self.fallen = True
         self._standing.clear()
-        return {"fallen_back": 1.0}
+        return {FALLEN_BACK: 1.0}
 
     def _base(self, inputs: PolicyInputs) -> FloatArray:
         """What the start rule does, shape (n, A)."""
@@ -339,7 +363,9 @@ def _device(wanted: str) -> torch.device:
 
     found = torch.cuda.is_available()
     if wanted == "cuda" and not found:
-        raise PolicyError("device: cuda was asked for, and torch finds no GPU (write `auto` or `cpu`)")
+        raise InputError(
+            Problem("cuda was asked for, and torch finds no GPU", "write auto or cpu", path="device")
+        )
     if wanted == "cpu" or not found:
         torch.set_num_threads(1)
         return torch.device("cpu")
