@@ -31,7 +31,7 @@ class Extent:
     test_days: float
 
 
-FULL, QUICK = Extent(5, 105.0, 7.0), Extent(2, 14.0, 2.0)
+FULL, QUICK = Extent(5, 119.0, 7.0), Extent(2, 14.0, 2.0)
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - one option each
@@ -50,10 +50,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds: 1, 2, ... (5).")] = None,
     train: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Start of training (Monday of ISO week 6).")
+        str | None, typer.Option(metavar="DATE", help="Start of training (Monday of ISO week 4).")
     ] = None,
     train_days: Annotated[
-        float | None, typer.Option(min=0.001, help="How long training takes [days] (105).")
+        float | None, typer.Option(min=0.001, help="How long training takes [days] (119).")
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="How often learners go through it.")] = 1,
     test: Annotated[
