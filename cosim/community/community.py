@@ -292,9 +292,11 @@ class Community:
             more = turn.dispatch.heat.import_kwh - turn.shadow.heat.import_kwh
             turn.reward_eur = turn.reward_eur - self.unserved_eur_per_kwh * more
         import os
-        e=self.fleet.stored_kwh(self.state)-self.counterfactual.stored_kwh()
-        v=float(os.environ.get("PHI","0.11"))
-        learn_reward=turn.reward_eur+v*(e-getattr(self,"_e",0.0)); self._e=e
+
+        e = self.fleet.stored_kwh(self.state) - self.counterfactual.stored_kwh()
+        v = float(os.environ.get("PHI", "0.11"))
+        learn_reward = turn.reward_eur + v * (e - getattr(self, "_e", 0.0))
+        self._e = e
         self.deciders.reward(turn.period.index - self.foresight.gate_closure, learn_reward)
 
     def inflexible_kwh(self) -> FloatArray:
