@@ -63,7 +63,9 @@ def _speed(name: str, file: Path | None) -> None:
 def learning(
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="A small one, in minutes: whether everything works, not how good it is."),
+        typer.Option(
+            "--quick", help="A small one, in minutes: whether everything works, not how good it is."
+        ),
     ] = False,
     only: Annotated[
         str | None, typer.Option(metavar="PART", help="One part alone: quality, scale or ablation.")
@@ -86,18 +88,19 @@ def learning(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Markdown page whose generated parts are renewed (docs/results.md; if quick, one in the folder).",
+            help="Page whose generated parts are renewed (docs/results.md; if quick, one in the folder).",
         ),
     ] = None,
 ) -> None:
-    """Learners against rules and the optimum, ablations, and how they grow: hours; the same command goes on."""
+    """Learners against rules and the optimum, ablations, scale: hours, and the same command goes on."""
     with reported():
         from cosim.benchmarks.learning.cases import FULL, QUICK
 
         extent = QUICK if quick else FULL
         extent = replace(extent, seeds=seeds or extent.seeds, probe=exploitability)
         folder = output or Path("outputs") / f"bench-learning{'-quick' if quick else ''}"
-        _learning(extent, folder, page or (folder / "results.md" if quick else Path("docs/results.md")), jobs, only)
+        page = page or (folder / "results.md" if quick else Path("docs/results.md"))
+        _learning(extent, folder, page, jobs, only)
 
 
 def _learning(extent: Extent, folder: Path, page: Path, jobs: int, only: str | None) -> None:

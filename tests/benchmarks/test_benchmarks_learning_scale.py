@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cosim.benchmarks.learning import cases
 from cosim.benchmarks.learning import scale as room
 from cosim.benchmarks.learning.cases import QUICK, Extent, Variant, variants
 from cosim.benchmarks.learning.scale import Size, expected, exponent, measure_all, out_of_reach
@@ -58,7 +59,7 @@ def test_sizes_are_kept_and_failures_are_told(tmp_path: Path, monkeypatch: pytes
         return [Message(0, "done")]
 
     monkeypatch.setattr(room, "run_all", run_all)
-    monkeypatch.setattr(room.cases, "variants", lambda kind: [Variant(kind)])
+    monkeypatch.setattr(cases, "variants", lambda kind: [Variant(kind)])
     extent = Extent(learners=("mf-ppo",), sizes=(30, 10), scale_days=1)
     said: list[str] = []
     for _ in range(2):

@@ -68,6 +68,8 @@ class Extent:
     """Numbers of prosumers at which the best are judged once more."""
     best: int = 4
     """How many these are."""
+    regret: bool = True
+    """Whether the price-taker regret is computed."""
     probe: int = 0
     """Prosumers with which exploitability is sampled; 0: it is not."""
 

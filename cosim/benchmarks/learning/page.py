@@ -98,11 +98,11 @@ def scale(found: Sequence[Scaled]) -> str:
             [one.variant.name, f"{prosumers:,}", f"not run: {reason}", *["-"] * (len(head) - 3)]
             for prosumers, reason in one.missing.items()
         ]
-    return f"{_markdown(head, lines)}\n\n{_growth(found)}"
+    return "\n\n".join([_markdown(head, lines), *_growth(found)])
 
 
-def _growth(found: Sequence[Scaled]) -> str:
-    """How each learner grew between its two largest sizes."""
+def _growth(found: Sequence[Scaled]) -> list[str]:
+    """How each learner grew between its two largest sizes; nothing where none has two."""
     head = ("policy", "from", "to", "learning time", "parameters", "critic width")
     lines = []
     for one in found:
@@ -111,7 +111,7 @@ def _growth(found: Sequence[Scaled]) -> str:
             texts = ["-" if power is None else f"n^{power:.2f}" for power in powers]
             sizes = [f"{row['prosumers']:,}" for row in one.rows[-2:]]
             lines.append([one.variant.name, *sizes, *texts])
-    return "Growth between the two largest sizes:\n\n" + _markdown(head, lines)
+    return ["Growth between the two largest sizes:", _markdown(head, lines)] if lines else []
 
 
 def _table(
@@ -166,11 +166,12 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def origin(command: Sequence[str], extent: Extent) -> str:
     """What was called, how much was done, on what machine."""
     on, used = machine(), versions()
-    return (
-        f"`{shlex.join(command)}`: seeds 1 to {extent.seeds}; {extent.passes} x {extent.train_days:g} days of "
-        f"training, four windows of {extent.test_days:g} days. cosim {cosim.__version__}, "
-        f"torch {used['torch']}, numpy {used['numpy']}; {on['processor']}, {on['cores']} cores, {on['memory_gb']} GB."
+    windows = (
+        f"{extent.passes} x {extent.train_days:g} days of training, four windows of {extent.test_days:g} days"
     )
+    software = f"cosim {cosim.__version__}, torch {used['torch']}, numpy {used['numpy']}"
+    hardware = f"{on['processor']}, {on['cores']} cores, {on['memory_gb']} GB"
+    return f"`{shlex.join(command)}`: seeds 1 to {extent.seeds}; {windows}. {software}; {hardware}."
 
 
 def blank() -> str:

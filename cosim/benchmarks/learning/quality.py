@@ -67,7 +67,7 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
         contenders,
         range(1, 1 + extent.seeds),
         passes=extent.passes,
-        regret=True,
+        regret=extent.regret,
         rule=cases.start_rule(),
         probe=Probe(extent.probe) if extent.probe else None,
     )
