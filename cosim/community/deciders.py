@@ -121,14 +121,16 @@ class Deciders:
     """All policy groups of a community.
 
     Args:
-        groups: One a label; together they cover every prosumer once.
+        groups: One a label; together they cover every prosumer, usually once. Where two decide for one, it
+            does what the later one says.
         names: Of all prosumers, for messages.
-        actions: Width of the community's action.
+        actions: Width of the community's action, A.
     """
 
     def __init__(self, groups: Sequence[PolicyGroup], names: Sequence[str], actions: int) -> None:
         self.groups = tuple(groups)
         self._names = tuple(names)
+        self.actions = actions
         self.overrides: dict[int, Decide] = {}
         """Prosumer -> who decides in the policy's place."""
         self.explore = True
