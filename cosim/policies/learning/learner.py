@@ -212,15 +212,17 @@ class Learner(Policy):
         base = self._base(inputs)
         if self.n == 0 or self.fallen:
             return base
-        if self._due:
+        decision = None if self._due else self._decision
+        if decision is None:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore and not self.config.freeze)
             mask = inputs.action_mask & self.learnt
-            self._decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+            decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+            self._decision = decision
         self._age += 1
         self._day.remember(inputs)
-        self._standing.keep(inputs, self._decision)
-        return np.clip(base + self._decision.shift, -1.0, 1.0)
+        self._standing.keep(inputs, decision)
+        return np.clip(base + decision.shift, -1.0, 1.0)
 
     def learn(self, transition: Transition) -> dict[str, float]:
         """Add one period to the decision that stood in it; learn from the decision when it is over."""
