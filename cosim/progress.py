@@ -22,11 +22,11 @@ def progress_bar(periods: int) -> Iterator[Callable[[Progress], None]]:
 
     figures = (
         "{task.fields[p2p]:,.0f} kWh traded, {task.fields[saved]:,.2f} EUR saved, "
-        "{task.fields[broken]:,} limits broken"
+        "{task.fields[broken]:,} limits broken{task.fields[learning]}"
     )
-    columns = (BarColumn(30), MofNCompleteColumn(), TextColumn(figures), TimeRemainingColumn())
+    columns = (BarColumn(30), MofNCompleteColumn(), TextColumn(figures, markup=False), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=periods, p2p=0.0, saved=0.0, broken=0)
+        task = bar.add_task("", total=periods, p2p=0.0, saved=0.0, broken=0, learning="")
         drawn = 0.0
 
         def show(now: Progress) -> None:
@@ -39,6 +39,7 @@ def progress_bar(periods: int) -> Iterator[Callable[[Progress], None]]:
                     p2p=now.p2p_kwh,
                     saved=now.saving_eur,
                     broken=now.violations,
+                    learning=f"\n{now.learning}" if now.learning else "",
                 )
 
         yield show

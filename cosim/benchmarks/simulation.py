@@ -20,7 +20,7 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 """The scenarios of the checkout."""
 BASE = SCENARIOS / "rural-100-winter.yaml"
 MIXED = SCENARIOS / "mixed-energy.yaml"
-POLICY = "zero-intelligence"
+POLICY, LEARNER = "zero-intelligence", "mf-ppo"
 LARGE_GRID = "1-MVLV-rural-all-0-sw"
 LARGE_FACTOR = 100
 """How many times more prosumers the large case has."""
@@ -39,10 +39,13 @@ class Case:
     """Another SimBench grid; None keeps the scenario's."""
     scenario: Path | None = None
     """Another scenario; None takes that of the benchmark."""
+    policy: str = POLICY
+    """Who decides for everybody."""
 
 
 CASES = (
     Case("rural-100, 7 days", 7),
+    Case("rural-100, 7 days, mf-ppo", 7, policy=LEARNER),
     Case("rural-100, 112 days", 112),
     Case("rural-100, 224 days", 224),
     Case("10,000 prosumers, 1 day", 1, LARGE_FACTOR, LARGE_GRID),
@@ -109,9 +112,9 @@ def _measure(case: Case, scenario: Path) -> Row:
 
 
 def _scenario(case: Case, file: Path, days: float) -> Scenario:
-    """The scenario of a case, with the rule-based policy that the figures are about."""
+    """The scenario of a case, with the policy that the figures are about."""
     written = load_scenario(file)
-    changes: list[tuple[str, Any]] = [(f"policies.{label}", POLICY) for label in written.policies]
+    changes: list[tuple[str, Any]] = [(f"policies.{label}", case.policy) for label in written.policies]
     changes += [
         (f"groups[{number}].count", group.count * case.factor) for number, group in enumerate(written.groups)
     ]

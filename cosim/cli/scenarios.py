@@ -23,7 +23,7 @@ from cosim.cli.base import (
     reported,
     settings,
 )
-from cosim.errors import InputError
+from cosim.errors import InputError, ScenarioError
 
 if TYPE_CHECKING:
     from cosim.scenario.load import Loaded
@@ -63,7 +63,10 @@ def check(
         from cosim.scenario.account import account_of
         from cosim.scenario.check import check as check_scenario
 
-        account = account_of(check_scenario(scenario, settings(set_), seed=seed, days=days))
+        facts = check_scenario(scenario, settings(set_), seed=seed, days=days)
+        if any(use.files() for use in facts.scenario.policies.values()):
+            _try_policies(opened(scenario, settings(set_), seed, days))
+        account = account_of(facts)
         if json_:
             put_json({"name": account.title, **dict(account.rows), "warnings": list(account.warnings)})
         elif not quiet:
@@ -120,11 +123,13 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], json_: 
 
         rows = listing(what.value)
         if json_:
-            put_json([{"name": name, "about": about} for name, about in rows])
+            put_json([dict(zip(("name", "about", "uses"), row, strict=False)) for row in rows])
             return
-        width = max((len(name) for name, _ in rows), default=0)
-        for name, about in rows:
+        width = max((len(name) for name, *_ in rows), default=0)
+        for name, about, *uses in rows:
             typer.echo(f"{name:<{width}}  {about}".rstrip())
+            for text in uses:
+                typer.echo(f"{'':<{width}}  {text}")
 
 
 def schema() -> None:
@@ -133,6 +138,16 @@ def schema() -> None:
         from cosim.scenario.reference import schema_text
 
         typer.echo(schema_text(), nl=False)
+
+
+def _try_policies(loaded: Loaded) -> None:
+    """Make all policies: whether their files fit shows only then."""
+    from cosim.simulation import Simulation
+
+    try:
+        Simulation(loaded.scenario).close()
+    except InputError as error:
+        raise ScenarioError(loaded.source.located(error.problems, ())) from error
 
 
 def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
@@ -151,4 +166,5 @@ def _simulated(loaded: Loaded, output: Path | None, *, show: bool) -> Outcome:
 
         if not any(problem.path.startswith("--") for problem in error.problems):
             facts_of(loaded)  # raises with every mistake in its place
+            raise ScenarioError(loaded.source.located(error.problems, ())) from error
         raise

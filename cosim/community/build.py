@@ -31,7 +31,7 @@ from cosim.core.streams import Streams
 from cosim.devices import registry
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
-from cosim.errors import ScenarioError
+from cosim.errors import InputError, PolicyError, ScenarioError
 from cosim.market import registry as mechanisms
 from cosim.network import limits, solver
 from cosim.network.episodes import Episodes
@@ -267,13 +267,21 @@ def _deciders(
     groups = []
     for label in dict.fromkeys(population.policies):
         use = scenario.policies[label]
-        make = partial(_policy, use.kind, seed, f"{community}/{label}", use.values())
+        make = partial(_policy, use.kind, seed, f"{community}/{label}", use.values(scenario.base))
         groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
     return Deciders(groups, population.names, len(fields.action))
 
 
 def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spec: Spec, n: int) -> Policy:
-    return create(kind, spec, n, seed, label=label, **parameters)
+    """A policy; what is wrong with it has its place in the scenario."""
+    place = f"policies.{label.partition('/')[2]}"
+    try:
+        return create(kind, spec, n, seed, label=label, **parameters)
+    except InputError as error:
+        inside = (replace(one, path=f"{place}.parameters.{one.path}") for one in error.problems)
+        raise ScenarioError(list(inside)) from error
+    except PolicyError as error:
+        raise PolicyError(f"{place}: {error}") from error
 
 
 def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates) -> Feeder:

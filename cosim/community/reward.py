@@ -1,5 +1,5 @@
-"""What learners are rewarded with: the saving against the counterfactual, with what is stored counted. Bills are made
-elsewhere, and no bill has this in it."""
+"""What learners are rewarded with: the saving against the counterfactual, with what is stored counted. Bills
+are made elsewhere, and no bill has this in it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from cosim.settlement.tariffs import TariffBook
 class Reward:
     """Rewards of a community, period by period.
 
-        reward = (bill with the utility alone - bill) - price of unserved heat x (heat unserved more than then)
+        reward = (bill with the utility alone - bill) - price of unserved heat x (heat unserved more than
+        then)
                  + price of what is stored x change of (energy stored - energy stored with the utility alone)
 
     The last line is the difference of a potential (Ng, Harada and Russell, "Policy invariance under reward
-    transformations", ICML 1999): over a run it adds up to the value of what is left in the stores, and within it who
-    buys at night in order to sell in the evening is not punished at night. What is stored is worth the same throughout,
-    by the own tariff of the run's first day alone, so that a longer run changes no reward.
+    transformations", ICML 1999): over a run it adds up to the value of what is left in the stores, and
+    within it who buys at night in order to sell in the evening is not punished at night. What is stored is
+    worth the same throughout, by the own tariff of the run's first day alone, so that a longer run changes
+    no reward.
 
     Args:
         fleet: The devices.
-        tariffs: What a kWh stored is worth: electricity the middle of the mean retail and the mean feed-in price; heat
+        tariffs: What a kWh stored is worth: electricity the middle of the mean retail and the mean feed-in
+            price; heat
             the middle of what it usually costs.
         periods_per_day: Settlement periods in 24 hours.
         unserved_eur_per_kwh: What a kWh of heat that was needed and not to be had counts for.
@@ -50,7 +53,11 @@ class Reward:
         self._ahead_eur = np.zeros(fleet.prosumers)
 
     def of(
-        self, bill: Bill, shadow_bill: Bill, runs: tuple[Dispatch, Dispatch], states: tuple[FleetState, FleetState]
+        self,
+        bill: Bill,
+        shadow_bill: Bill,
+        runs: tuple[Dispatch, Dispatch],
+        states: tuple[FleetState, FleetState],
     ) -> FloatArray:
         """The reward of the period that was just settled [EUR], shape (n,).
 

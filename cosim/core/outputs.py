@@ -24,6 +24,12 @@ class RecordConfig(Config):
     branches: Detail = setting("period", about="Loading of each line and transformer.")
     trades: Literal["period", "none"] = setting("period", about="Every single trade, or none of them.")
     violations: Literal["period", "none"] = setting("period", about="Every broken limit, or none of them.")
+    learning: Literal["period", "none"] = setting(
+        "period", about="What each update of a learning policy measured, and savings by day, or nothing."
+    )
+    actions: Literal["day", "none"] = setting(
+        "day", about="What learning policies do at which hour: mean and spread, once a day, or nothing."
+    )
 
 
 class OutputsConfig(Config):
@@ -33,6 +39,11 @@ class OutputsConfig(Config):
         RecordConfig, about="Per table: `period` (everything), `hour` or `day` (aggregated), or `none`."
     )
     report: bool = setting(True, about="Whether report.html is written at the end.")
+    tensorboard: bool = setting(
+        False,
+        about="Whether what is learnt also goes into event files, for `tensorboard --logdir RUN/tensorboard` "
+        "(needs `pip install cosim[tensorboard]`).",
+    )
 
 
 def periods_per_block(detail: Detail, step_minutes: int) -> int:

@@ -133,7 +133,8 @@ class PolicyInputs:
     everybody: Everybody | None = None
     """None unless the policy's `needs` has "everybody"."""
     outlook: Outlook | None = None
-    """Periods ahead, for its own prosumers alone; None unless the policy's `needs` has "outlook"."""
+    """Periods ahead, for its own prosumers alone; None unless the policy's `needs` has "outlook" and it
+    `looks_now`."""
 
     def __len__(self) -> int:
         return len(self.observation)
@@ -250,8 +251,10 @@ class Policy(ABC):
     """What it reads, of `NEEDS`; may depend on the parameters (set it on the instance then)."""
     horizon_hours: float = 24.0
     """How far ahead it wants to see, if `needs` has "outlook" [h]; the instance may say otherwise."""
+    crosses: ClassVar[str] = ""
+    """What passes from one of its prosumers to another, if anything does, for `cosim list policies`."""
     Config: ClassVar[type[Parameters]] = NoParameters
-    """Its parameters; part of the scenario's schema."""
+    """Its parameters; part of the scenario's schema. A `Path` among them starts at the scenario's folder."""
 
     config: Parameters
 
@@ -277,6 +280,21 @@ class Policy(ABC):
         if name not in self._generators:
             self._generators[name] = self._streams.generator(name)
         return self._generators[name]
+
+    @property
+    def looks_now(self) -> bool:
+        """Whether it reads the outlook of the period that comes, if `needs` has "outlook": an outlook takes
+        time to make, and whoever decides once a day need not be given one in every period."""
+        return True
+
+    def prepare(self) -> None:
+        """Read what the policy starts from, such as a file that its parameters name. Called once, by
+        `cosim.policies.create`, when the policy is made.
+
+        Raises:
+            InputError: if that cannot be used; the path of its problem is the parameter's name.
+        """
+        return
 
     @abstractmethod
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:

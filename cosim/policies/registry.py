@@ -20,9 +20,14 @@ REGISTRY = Registry(
         "fixed-reservation": "cosim.policies.rules.fixed_reservation:FixedReservation",
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
-        "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
         "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
+        "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
+        "mf-q": "cosim.policies.learning.q:MeanFieldQ",
+        "mf-ac": "cosim.policies.learning.actor_critic:MeanFieldActorCritic",
+        "mf-td3": "cosim.policies.learning.td3:MeanFieldTD3",
+        "maddpg": "cosim.policies.learning.maddpg:MADDPG",
+        "da-maddpg": "cosim.policies.learning.maddpg:DoubleAuctionMADDPG",
     },
 )
 
@@ -69,7 +74,8 @@ def create(
 
     Raises:
         UnknownNameError: if there is no such policy.
-        InputError: if a parameter is unknown or out of bounds; holds all such problems.
+        InputError: if a parameter is unknown or out of bounds, or a file that it names cannot be used; holds
+            all such problems, with the parameter's name as path.
         PolicyError: if the policy raises while it is made.
     """
     policy_class = load(name) if isinstance(name, str) else name
@@ -79,7 +85,9 @@ def create(
     except ValidationError as error:
         raise InputError(_problems(policy_class, shown, error)) from error
     try:
-        return policy_class(spec, n, config, seed=seed, label=label)
+        made = policy_class(spec, n, config, seed=seed, label=label)
+        made.prepare()
+        return made
     except CosimError:
         raise
     except Exception as error:

@@ -71,6 +71,8 @@ def checked_requote(policy: Policy, view: RoundView, label: str, step: int) -> F
     """
     try:
         margins = policy.requote(view)
+    except PolicyError as error:
+        raise PolicyError(f"period {step}: {label}, requoting: {error}") from error
     except CosimError:
         raise
     except Exception as error:
@@ -105,6 +107,8 @@ def _metrics(update: Callable[[], object], where: str) -> dict[str, float]:
     """What an update returned, as finite numbers by name."""
     try:
         metrics = update()
+    except PolicyError as error:
+        raise PolicyError(f"{where} {error}") from error
     except CosimError:
         raise
     except Exception as error:

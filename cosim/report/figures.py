@@ -227,6 +227,67 @@ def savings(totals: pd.DataFrame) -> Figure:
     return figure
 
 
+Curves = Mapping[str, tuple[list[str], list[float | None]]]
+"""Name -> times and values."""
+
+
+def marked(curves: Curves, unit: str) -> Figure:
+    """Curves over time with a mark at every point, and zero in sight."""
+    figure = _figure(_marked(curves), unit, legend=True)
+    figure["layout"]["yaxis"]["rangemode"] = "tozero"
+    return figure
+
+
+def panels(found: Mapping[str, Curves]) -> Figure:
+    """Small figures, two in a row, each with its title above it."""
+    figure = _figure([], "")
+    rows = -(-len(found) // 2)
+    notes = []
+    for place, (title, curves) in enumerate(found.items()):
+        row, column = divmod(place, 2)
+        suffix = str(place + 1) if place else ""
+        left, top = 0.54 * column, 1.0 - row / rows
+        height = 1.0 / rows - 0.16
+        figure["data"] += [
+            trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": False}
+            for trace in _marked(curves)
+        ]
+        figure["layout"][f"xaxis{suffix}"] = {**axis(), "domain": [left, left + 0.46], "anchor": f"y{suffix}"}
+        figure["layout"][f"yaxis{suffix}"] = {
+            **axis(),
+            "domain": [top - 0.06 - height, top - 0.06],
+            "anchor": f"x{suffix}",
+        }
+        place_of = {
+            "x": left,
+            "y": top,
+            "xref": "paper",
+            "yref": "paper",
+            "yanchor": "top",
+            "xanchor": "left",
+        }
+        notes.append({"text": title, "showarrow": False, **place_of})
+    figure["layout"] |= {"height": 60 + 230 * rows, "annotations": notes}
+    return figure
+
+
+def _marked(curves: Curves) -> list[dict[str, Any]]:
+    colors = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY)
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": time,
+            "y": values,
+            "line": {"color": colors[number % len(colors)], "width": 1.8},
+            "marker": {"size": 4},
+            "hovertemplate": "%{y}",
+        }
+        for number, (name, (time, values)) in enumerate(curves.items())
+    ]
+
+
 def _line(
     series: Series,
     name: str,

@@ -10,7 +10,7 @@ from typing import Any
 
 from cosim.errors import OutputError
 from cosim.report import day as days
-from cosim.report import figures
+from cosim.report import figures, learning
 from cosim.report.figures import Figure, Series
 from cosim.report.frame import document, section, table
 from cosim.results.files import write_text
@@ -43,7 +43,7 @@ def page(run: Run, prosumer: str = "", day: str = "") -> str:
     """The whole page; arguments as of `write_report`."""
     drawn: dict[str, Figure] = {}
     body = [_head(run), _cards(run.summary), _markets(run.summary)]
-    for identity, title, about, figure in [*_sections(run), _day(run, prosumer, day)]:
+    for identity, title, about, figure in [*_sections(run), *learning.parts(run), _day(run, prosumer, day)]:
         content = f'<div id="{identity}"></div>' if figure else ""
         if figure:
             drawn[identity] = figure

@@ -21,6 +21,9 @@ _HEAD = """\
       steps.parquet  prosumers.parquet  trades.parquet  buses.parquet  branches.parquet
       violations.parquet  violations.csv
       prosumer_totals.parquet
+      learning.parquet  actions.parquet    if a policy learns
+      checkpoints/LABEL.pt     what it learnt, to start from elsewhere; written however the run ends
+      tensorboard/             event files, if `outputs.tensorboard` is true
       report.html              one file, opens without a network
       bound.json  bound.parquet    if `cosim bound` was called on it: see below
 
@@ -28,7 +31,7 @@ An existing folder is never written into. While a run goes on, `manifest.json` s
 are parts in `parts/`. At the end the parts are joined, and only then the status becomes `complete`. After
 Ctrl-C it is `interrupted`, after an error `failed`, with a message and the number of periods that were done;
 the parts stay. The same seed gives the same tables; only `manifest.json` and `speed` in `summary.json` know
-the clock.
+the clock (and event files of TensorBoard).
 
 ```python
 import cosim
@@ -37,6 +40,7 @@ run = cosim.load("outputs/quickstart-20260101-120000")
 run.summary["cost"]["saving_percent"]
 run.prosumers.groupby("prosumer", observed=True)["cost_eur"].sum()
 run.table("buses", columns=["time", "bus", "vm_pu"])
+run.learning.query("metric == 'day.saving_eur'")  # the learning curve, where a policy learns
 cosim.load("outputs/stopped-run", partial=True).steps  # what an unfinished run had recorded
 ```
 

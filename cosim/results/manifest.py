@@ -51,6 +51,8 @@ class Manifest:
     message: str = ""
     """Why the run failed, or how far it came."""
     periods_done: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What happened on the way: a learner that diverged and went on by its rule."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock time by phase [s]."""
     audit: dict[str, float] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from cosim.results.carriers import FURTHER
 from cosim.results.join import parts, read_part
 from cosim.results.manifest import FILE
 from cosim.results.recorder import PARTS
-from cosim.results.tables import FORMAT, PROSUMERS, TABLES, TOTALS
+from cosim.results.tables import FORMAT, LEARNED, PROSUMERS, TABLES, TOTALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,16 @@ class Run:
         return self.table("violations")
 
     @cached_property
+    def learning(self) -> pd.DataFrame:
+        """What learning policies measured, a row a metric."""
+        return self.table("learning")
+
+    @cached_property
+    def actions(self) -> pd.DataFrame:
+        """What learning policies did, by day and hour of the day."""
+        return self.table("actions")
+
+    @cached_property
     def prosumer_totals(self) -> pd.DataFrame:
         """Each prosumer over the whole run."""
         return self.table("prosumer_totals")
@@ -224,7 +234,8 @@ class Run:
             return rows if columns is None else rows.select(list(columns))
         if not path.exists():
             recorded = self.manifest.get("tables", {}).get(table, "")
-            why = "its record is none in the scenario's outputs" if recorded == "none" else "no file is there"
+            why = "no policy of it learns" if table in LEARNED else "no file is there"
+            why = "its record is none in the scenario's outputs" if recorded == "none" else why
             raise OutputError(f"the table {table!r} of {self.path} was not recorded: {why}")
         try:
             chosen = None if columns is None else list(columns)

@@ -20,12 +20,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cosim.core.clock import Clock
-from cosim.core.outputs import OutputsConfig, periods_per_block
+from cosim.core.outputs import Detail, OutputsConfig, periods_per_block
 from cosim.errors import OutputError
 from cosim.results.arrow import coded, distinct, names, numbers, published_file
 from cosim.results.buffers import BlockBuffer, Buffer, Columns, EventBuffer
 from cosim.results.join import join
-from cosim.results.tables import TABLES, Column, Table
+from cosim.results.tables import LEARNED, TABLES, Column, Table
 
 PARTS = "parts"
 """Folder of the parts inside a run's folder."""
@@ -67,6 +67,7 @@ class Recorder:
         outputs: What is recorded, how finely.
         network_clock: Instants of the power flow, if they differ from the settlement periods.
         extra: Further columns by table, for example those of device kinds.
+        learning: Whether a policy learns: only then there are tables of it.
 
     Raises:
         InputError: if steps cannot be grouped into hours or days.
@@ -81,6 +82,7 @@ class Recorder:
         *,
         network_clock: Clock | None = None,
         extra: Mapping[str, Sequence[Column]] | None = None,
+        learning: bool = False,
     ) -> None:
         self.folder = folder
         self.periods_done = 0
@@ -90,8 +92,9 @@ class Recorder:
         self.tables: dict[str, _TableWriter] = {}
         for name, table in TABLES.items():
             ticks = network_clock if network_clock and table.network_rate else clock
-            every = periods_per_block(getattr(record, name), ticks.step_minutes)
-            if every and (table.rows == "event" or sum(part.rows(table) for part in members)):
+            every = _every(table, getattr(record, name), ticks)
+            has_rows = table.rows == "event" or sum(part.rows(table) for part in members) > 0
+            if every and has_rows and (learning or name not in LEARNED):
                 self.tables[name] = _TableWriter(
                     folder / PARTS / name,
                     _with(table, (extra or {}).get(name, ())),
@@ -163,6 +166,13 @@ class Recorder:
         if parts.is_dir():
             parts.rmdir()
         return written
+
+
+def _every(table: Table, detail: Detail, ticks: Clock) -> int:
+    """Periods in a row, 0 for none; events are not put together: whoever hands them in has done it."""
+    if table.rows == "event":
+        return int(detail != "none")
+    return periods_per_block(detail, ticks.step_minutes)
 
 
 class _TableWriter:

@@ -367,8 +367,41 @@ VIOLATIONS = Table(
 DURATION = Column("duration_h", "h", "How long the limit is seen broken in the whole episode.")
 """Added to `violations` at the end of a run, when it is known."""
 
+LEARNING = Table(
+    "learning",
+    "What learning policies say of their updates, and what came of them; only where a policy learns. A row a "
+    "metric, for policies differ in what they measure; docs/policies.md explains each. "
+    '`run.learning.pivot_table(index="time", columns="metric", values="value", observed=True)` makes a '
+    "column of each. `period` is the last one that was learnt from; of metrics that begin with `day.` it is "
+    "the last of the 24 hours that they are about.",
+    "event",
+    (
+        Column("policy", "", "Label of the policy in the scenario.", "name"),
+        Column("update", "", "Updates of this policy so far, this one included.", "int32"),
+        Column("metric", "", "What is measured.", "name"),
+        Column("value", "", "Its value, in the unit that its name says."),
+    ),
+)
+ACTIONS = Table(
+    "actions",
+    "What learning policies did, exploration included; only where a policy learns. A row for each 24 hours "
+    "from the start of the run, hour of the day and field of the action; `time` and `period` are the first "
+    "of the 24 hours.",
+    "event",
+    (
+        Column("policy", "", "Label of the policy in the scenario.", "name"),
+        Column("hour", "h", "Hour of the day, local time.", "int32"),
+        Column("action", "", "Field of the action.", "name"),
+        Column("mean", "", "Mean over the prosumers that have it and the periods of the hour, in [-1, 1]."),
+        Column("std", "", "Standard deviation over the same."),
+        Column("decisions", "", "How many numbers these are of: prosumers times periods.", "int64"),
+    ),
+)
+LEARNED = (LEARNING.name, ACTIONS.name)
+"""Tables of runs in which a policy learns."""
+
 TABLES: dict[str, Table] = {
-    table.name: table for table in (STEPS, PROSUMERS, TRADES, BUSES, BRANCHES, VIOLATIONS)
+    table.name: table for table in (STEPS, PROSUMERS, TRADES, BUSES, BRANCHES, VIOLATIONS, LEARNING, ACTIONS)
 }
 
 TOTALS = Table(

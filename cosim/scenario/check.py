@@ -12,13 +12,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cosim.core.clock import Clock
+from cosim.core.problems import Problems
 from cosim.core.streams import Streams
+from cosim.core.timeseries import require_file
 from cosim.errors import InputError, Problem, ScenarioError
 from cosim.market.registry import create
 from cosim.network.config import NetworkConfig
 from cosim.network.grid import Grid, check_placement, find_buses, load_grid
 from cosim.network.limits import Limits, resolve
 from cosim.network.slack import slack_series
+from cosim.policies.learning.events import require_tensorboard
 from cosim.profiles.config import of_weather
 from cosim.profiles.profiles import Profiles
 from cosim.profiles.weather import SiteWeather, load_weather
@@ -112,6 +115,11 @@ class _Rooms:
         clock = scenario.horizon.clock()
         streams = Streams(scenario.seed).within(COMMUNITY)
         self._ask(("market",), lambda: create(scenario.market.mechanism, **scenario.market.values()))
+        if scenario.outputs.tensorboard:
+            self._ask((), require_tensorboard)
+        for label, use in scenario.policies.items():
+            for name, file in use.files(scenario.base).items():
+                self._ask(("policies", label, "parameters", name), partial(require_file, Problems(file)))
         population = populate(scenario, streams)
         grid = self._ask(("network",), lambda: load_grid(scenario.network, scenario.base))
         self._ask(("network",), lambda: slack_series(scenario.network, clock, scenario.base))

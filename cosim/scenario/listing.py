@@ -7,8 +7,16 @@ from pathlib import Path
 
 from cosim.core.registry import Registry, nearest
 from cosim.errors import InputError, Problem
+from cosim.policies.contract import NEEDS, Policy
 
-Rows = list[tuple[str, str]]
+Rows = list[tuple[str, ...]]
+"""Name, one line about it and, of policies, what each uses."""
+_USES = {
+    "own": "own data",
+    "public": "public information of the market",
+    "outlook": "forecasts of its own loads, devices and prices",
+    "everybody": "everybody's private data",
+}
 
 
 def listing(what: str) -> Rows:
@@ -33,9 +41,20 @@ def _summary(found: type) -> str:
 
 
 def _policies() -> Rows:
-    from cosim.policies.registry import REGISTRY
+    from cosim.policies.registry import REGISTRY, load
 
-    return _of(REGISTRY)
+    found: Rows = []
+    for name in REGISTRY.names():
+        policy = load(name)
+        found.append((name, _summary(policy), _uses(policy)))
+    return found
+
+
+def _uses(policy: type[Policy]) -> str:
+    """What a policy reads, and what crosses between its prosumers."""
+    needs = ", ".join(_USES[need] for need in NEEDS if need in policy.needs) or "nothing"
+    crosses = f"; what crosses between prosumers: {policy.crosses}" if policy.crosses else ""
+    return f"uses {needs}{crosses}"
 
 
 def _devices() -> Rows:
@@ -53,9 +72,8 @@ def _mechanisms() -> Rows:
 def _networks() -> Rows:
     from cosim.network.registry import names
 
-    return [(name, source) for source in ("simbench", "pandapower") for name in names(source)] + [
-        ("PATH", "json: a pandapower JSON file, path relative to the scenario")
-    ]
+    known = [(name, source) for source in ("simbench", "pandapower") for name in names(source)]
+    return [*known, ("PATH", "json: a pandapower JSON file, path relative to the scenario")]
 
 
 def _scenarios() -> Rows:

@@ -4,6 +4,7 @@ Config. The policies themselves are made by the community."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializeAsAny
@@ -24,9 +25,15 @@ class PolicyUse(Config):
     )
     parameters: SerializeAsAny[Config] = setting(about="Parameters of that policy.")
 
-    def values(self) -> dict[str, Any]:
-        """The parameters as keyword arguments of `cosim.policies.create`."""
-        return {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+    def values(self, base: Path = Path()) -> dict[str, Any]:
+        """The parameters as keyword arguments of `cosim.policies.create`; paths start at `base`."""
+        own = {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+        return own | self.files(base)
+
+    def files(self, base: Path = Path()) -> dict[str, Path]:
+        """The parameters that name a file; paths start at `base`."""
+        own = {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+        return {name: base / value for name, value in own.items() if isinstance(value, Path)}
 
 
 def _stray(key: Any, item: Any, kind: Any, config: type[Config] | None) -> dict[str, Any]:

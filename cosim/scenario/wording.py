@@ -25,6 +25,7 @@ _EXPECTED = {
     "list": "a list, like [a, b]",
     "mapping": "keys and values",
     "model": "keys and values",
+    "path": "a path",
     "string": "text",
     "tuple": "a list, like [a, b]",
 }

@@ -16,6 +16,7 @@ from cosim.core.arrays import FloatArray
 from cosim.core.carriers import Carrier
 from cosim.core.outputs import OutputsConfig
 from cosim.errors import OutputError
+from cosim.policies.learning.events import require_tensorboard
 from cosim.report.html import write_report
 from cosim.results import manifest as manifests
 from cosim.results.carriers import further
@@ -29,6 +30,7 @@ from cosim.scenario.schema import Scenario
 from cosim.settlement.money import Money, MoneyTable, combined
 from cosim.simulation import columns
 from cosim.simulation.drawn import Ledger
+from cosim.simulation.learning import LearningLog, learners
 from cosim.simulation.model import Simulation
 
 
@@ -45,6 +47,8 @@ class Progress:
     """Saved against the utility alone so far."""
     violations: int
     """Broken limits so far, counted once an element and power flow."""
+    learning: str = ""
+    """How a policy that learns is doing, in a few words; empty without one, or before its first update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ def run(
         RunError: if an audit fails, a policy breaks its contract, or results cannot be written.
     """
     started = time.perf_counter()
+    if scenario.outputs.tensorboard:
+        require_tensorboard()
     simulation = Simulation(scenario, prosumers)
     text = resolved_text(scenario)
     setup = time.perf_counter() - started
@@ -96,12 +102,15 @@ def run(
     with RunFolder(make_folder(scenario.name, output), manifest, text) as folder:
         recording = Recording(simulation, folder.path, scenario.outputs)
         folder.attach(recording.recorder)
-        while not simulation.done:
-            simulation.step()
-            recording.take()
-            if progress is not None:
-                progress(recording.progress())
-        simulation.finish()
+        with recording.learning.kept():
+            while not simulation.done:
+                simulation.step()
+                recording.take()
+                if progress is not None:
+                    progress(recording.progress())
+            simulation.finish()
+            recording.learning.finish()
+        manifest.notes = recording.learning.notes()
         started = time.perf_counter()
         folder.join()
         joining = time.perf_counter() - started
@@ -155,7 +164,9 @@ class Recording:
             outputs,
             network_clock=flows,
             extra=extra,
+            learning=any(map(learners, communities)),
         )
+        self.learning = LearningLog(communities, self.recorder, folder, outputs.tensorboard)
         sizes = {community.name: len(community.members.names) for community in communities}
         self._indicators = Indicators(simulation.clock, sizes, network_clock=flows)
         self._money = [MoneyTable(count) for count in sizes.values()]
@@ -165,6 +176,7 @@ class Recording:
         start = time.perf_counter()
         for number, community in enumerate(self.simulation.communities):
             self._take(number, community)
+        self.learning.take()
         self.seconds += time.perf_counter() - start
 
     def _take(self, number: int, community: Community) -> None:
@@ -200,13 +212,14 @@ class Recording:
             self._p2p_kwh,
             self._saving_eur,
             self.violations,
+            self.learning.line,
         )
 
     def summary(self, seconds: Mapping[str, float]) -> dict[str, Any]:
         """The indicators of the whole run."""
         scenario = self.simulation.scenario
         money = self._closed_money()
-        return self._indicators.summary(
+        found = self._indicators.summary(
             seconds=seconds,
             money={**money.summary(), "rows": money.rows()},
             run={
@@ -217,10 +230,12 @@ class Recording:
                 "notes": self.notes(),
             },
         )
+        learning = self.learning.summary()
+        return found | ({"learning": learning} if learning else {})
 
     def notes(self) -> list[str]:
-        """What a user should know of grid and tariffs: what is left out or treated differently."""
-        found: dict[str, None] = {}
+        """What a user should know: what is left out or treated differently, who fell back to a rule."""
+        found: dict[str, None] = dict.fromkeys(self.learning.notes())
         for community in self.simulation.communities:
             found |= dict.fromkeys((*community.feeder.grid.notes, *community.tariffs.notes()))
         return list(found)

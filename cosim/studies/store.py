@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cosim.errors import InputError, OutputError, Problem
-from cosim.results.files import explain, published, write_json
+from cosim.results.files import explain, write_json
+from cosim.results.weights import weights_file, write_weights
 from cosim.studies.study import Study
-from cosim.studies.training import Weights
 from cosim.studies.units import Result, Unit
 
 STUDY, UNITS, WEIGHTS = "study.json", "units", "weights"
@@ -67,8 +65,8 @@ class Store:
         Raises:
             OutputError: if it cannot be written.
         """
-        if result.weights:
-            save_weights(self.folder / WEIGHTS / f"{unit.name}.npz", result.weights)
+        for label, checkpoint in result.learnt.items():
+            write_weights(self.folder / WEIGHTS / unit.name / weights_file(label), checkpoint)
         content = {
             "study": unit.study.digest(),
             "digest": unit.digest(),
@@ -91,17 +89,6 @@ class Store:
             raise OutputError(f"{self.folder}: {unit.name} was changed while the study ran")
         values: dict[str, Any] = found["result"]
         return values
-
-
-def save_weights(path: Path, weights: Weights) -> None:
-    """Write what policies learnt, arrays by `LABEL/NAME`; `numpy.load` reads them without running any code.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    arrays = {f"{label}/{name}": array for label, own in weights.items() for name, array in own.items()}
-    with published(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy
+from cosim.policies.learning.checkpoint import Checkpoint, checkpoint_of
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.simulation.processes import Tell, after, silent
@@ -25,8 +26,14 @@ Weights = Mapping[str, Mapping[str, FloatArray]]
 class Trained:
     """What came of training."""
 
-    weights: Weights
+    learnt: Mapping[str, Checkpoint]
+    """By label."""
     passes: tuple[Episode, ...]
+
+    @property
+    def weights(self) -> Weights:
+        """What it is to be judged with."""
+        return {label: checkpoint.weights for label, checkpoint in self.learnt.items()}
 
 
 def policies_of(simulation: Simulation) -> dict[str, Policy]:
@@ -57,7 +64,7 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent) -> Trained:
     """
     states: dict[str, dict[str, Any]] = {}
     episodes: list[Episode] = []
-    weights: dict[str, dict[str, FloatArray]] = {}
+    learnt: dict[str, Checkpoint] = {}
     done = 0
     for _ in range(passes):
         simulation = Simulation(scenario)
@@ -68,11 +75,11 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent) -> Trained:
         episodes.append(run_episode(simulation, after(done, tell)))
         done += scenario.horizon.periods
         states = {label: policy.state_dict() for label, policy in policies.items()}
-        weights = {label: policy.weights() for label, policy in policies.items() if policy.learns}
-    for label, own in weights.items():
-        if not own:
+        learnt = {label: checkpoint_of(policy) for label, policy in policies.items() if policy.learns}
+    for label, own in learnt.items():
+        if not own.weights:
             raise PolicyError(f"{_title(policies[label], label)} learns, but its weights() are empty")
-    return Trained(weights, tuple(episodes))
+    return Trained(learnt, tuple(episodes))
 
 
 def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = silent) -> Episode:

@@ -3,6 +3,7 @@ process, and once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from cosim.analysis.hindsight import hindsight
 from cosim.analysis.optimum import bound
 from cosim.analysis.regret import best_response_eur
 from cosim.core.arrays import FloatArray
+from cosim.policies.learning.checkpoint import Checkpoint
 from cosim.policies.registry import load
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
@@ -35,8 +37,8 @@ class Result:
 
     values: dict[str, Any]
     """Plain values."""
-    weights: Weights = field(default_factory=dict)
-    """What was learnt."""
+    learnt: Mapping[str, Checkpoint] = field(default_factory=dict)
+    """What was learnt, by label."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class Unit:
         }
         if self.study.probe is not None:
             values["exploited"] = self._exploited(tuned.contender, trained.weights, weeks, tell)
-        return Result(values, trained.weights)
+        return Result(values, trained.learnt)
 
     def _exploited(
         self, contender: Contender, weights: Weights, weeks: list[dict[str, Any]], tell: Tell

@@ -195,7 +195,11 @@ def _columns(dispatch: Dispatch) -> list[np.ndarray]:
 def stored_eur_ahead(community: Community) -> np.ndarray:
     """What the stores of a community hold more than with the utility alone, in money, shape (n,)."""
     return sum(
-        price * (community.fleet.stored_kwh(community.state, carrier) - community.counterfactual.stored_kwh(carrier))
+        price
+        * (
+            community.fleet.stored_kwh(community.state, carrier)
+            - community.counterfactual.stored_kwh(carrier)
+        )
         for carrier, price in community.rewards.stored_eur_per_kwh.items()
     )
 

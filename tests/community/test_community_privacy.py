@@ -97,14 +97,17 @@ def test_a_second_device_has_fields_of_its_own(kit: Any) -> None:
 
 
 def test_what_a_policy_gets_of_others_does_not_grow_with_them(five: Callable[..., Scenario]) -> None:
-    """The mean field is public information of a fixed size: of the last period, a day before, hours ahead, the day."""
+    """The mean field is public information of a fixed size: of the last period, a day before, hours ahead,
+    the day."""
     scenario = five()
     community = build_community(scenario, scenario.horizon.clock(), Streams(1))
     community.observe(0)
     assert community.gate is not None
     knowledge = community.gate.knowledge
     assert knowledge.mean_field.shape == (len(mean_field_fields()),)
-    assert len(mean_field_fields()) == 2 * len(PUBLIC_FIELDS) + len(AHEAD_HOURS) * len(AHEAD_NAMES) + len(DAY_NAMES)
+    assert len(mean_field_fields()) == 2 * len(PUBLIC_FIELDS) + len(AHEAD_HOURS) * len(AHEAD_NAMES) + len(
+        DAY_NAMES
+    )
     assert np.isfinite(knowledge.mean_field).all() and np.isfinite(knowledge.observation).all()
     # Before the first session: prices in the middle of the band, no volume.
     assert knowledge.mean_field[0] == pytest.approx(0.19) and knowledge.mean_field[4] == 0.0

@@ -135,6 +135,7 @@ def test_what_goes_wrong_while_learning_is_told_with_its_place(outcome: object, 
         learn(outcome)
 
 
-def test_what_a_learner_says_itself_is_left_as_it_is() -> None:
-    with pytest.raises(PolicyError, match=r"^weights do not fit$"):
-        learn(PolicyError("weights do not fit"))
+def test_what_a_learner_says_itself_gets_its_place() -> None:
+    where = r"^period 3: policy 'mine' of group 'houses', learning, diverged$"
+    with pytest.raises(PolicyError, match=where):
+        learn(PolicyError("diverged"))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import InputError, OutputError
+from cosim.policies.learning.checkpoint import read
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import evaluate
 from cosim.studies.measured import Key
@@ -93,8 +94,8 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
     curve = summary.curves["own-Climber_reservation"][1]
     assert curve[:, 0].tolist() == pytest.approx([days[0] - alone[0] for days in daily])
     assert summary.curves["self-consumption_reservation"][1].shape == (0, 0)
-    with np.load(tmp_path / "weights" / "own-Climber_reservation_1.npz", allow_pickle=False) as weights:
-        assert set(weights) == {"community/default/shift"}
+    kept = read(tmp_path / "weights" / "own-Climber_reservation_1" / "community-default.pt")
+    assert kept.policy == "climber" and set(kept.weights) == {"shift"}
 
 
 def test_learning_is_measured_against_the_rule_that_is_named(
