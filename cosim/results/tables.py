@@ -372,8 +372,8 @@ LEARNING = Table(
     "What learning policies say of their updates, and what came of them; only where a policy learns. A row a "
     "metric, for policies differ in what they measure; docs/policies.md explains each. "
     '`run.learning.pivot_table(index="time", columns="metric", values="value", observed=True)` makes a '
-    "column of each. `period` is the last one that was learnt from; of metrics that begin with `day.` it is the last "
-    "of the 24 hours that they are about.",
+    "column of each. `period` is the last one that was learnt from; of metrics that begin with `day.` it is "
+    "the last of the 24 hours that they are about.",
     "event",
     (
         Column("policy", "", "Label of the policy in the scenario.", "name"),
