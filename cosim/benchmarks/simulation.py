@@ -106,7 +106,7 @@ def _measure(case: Case, scenario: Path) -> Row:
         "steps_per_s": periods / total,
         "us_per_prosumer_step": 1e6 * total / periods / prosumers,
         "setup_s": setup,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         **{f"{phase}_ms": 1e3 * value / periods for phase, value in seconds.items()},
     }
 
@@ -123,7 +123,7 @@ def _scenario(case: Case, file: Path, days: float) -> Scenario:
     return load_scenario(file, changes, days=days)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Largest memory of this process so far [MB]."""
     unit = 1.0 if sys.platform == "darwin" else 1024.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -22,8 +22,9 @@ from cosim.cli.scenarios import check, init, list_, run, schema
 
 __all__ = ["INTERRUPTED", "LIMITS_BROKEN", "TERMINATED", "app", "main"]
 
-for command in (init, check, run, list_, schema, violations, compare, bound, evaluate, day, report, bench):
+for command in (init, check, run, list_, schema, violations, compare, bound, evaluate, day, report):
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ class Extent:
     test_days: float
 
 
-FULL, QUICK = Extent(5, 105.0, 7.0), Extent(2, 14.0, 2.0)
+FULL, QUICK = Extent(5, 119.0, 7.0), Extent(2, 14.0, 2.0)
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - one option each
@@ -50,10 +50,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
     ] = "",
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds: 1, 2, ... (5).")] = None,
     train: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Start of training (Monday of ISO week 6).")
+        str | None, typer.Option(metavar="DATE", help="Start of training (Monday of ISO week 4).")
     ] = None,
     train_days: Annotated[
-        float | None, typer.Option(min=0.001, help="How long training takes [days] (105).")
+        float | None, typer.Option(min=0.001, help="How long training takes [days] (119).")
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="How often learners go through it.")] = 1,
     test: Annotated[
@@ -74,6 +74,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
         str, typer.Option(metavar="KIND", help="The rule that learners start from: what learning costs.")
     ] = "self-consumption",
     regret: Annotated[bool, typer.Option("--regret", help="Also compute the price-taker regret.")] = False,
+    exploitability: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="M", help="Also let M prosumers, one at a time, learn on alone: what each gains."
+        ),
+    ] = 0,
     quick: Annotated[
         bool, typer.Option("--quick", help="A small one: 2 seeds, 14 days of training, windows of 2 days.")
     ] = False,
@@ -91,12 +97,19 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
 ) -> None:
     """Train policies in one window of time, freeze them, judge them in others: how good they are."""
     with reported():
+        from cosim.studies.exploitability import Probe
+
         loaded = opened(scenario, settings(set_), None, None).scenario
         defaults = QUICK if quick else FULL
         span = (train, train_days or defaults.train_days, listed(test), test_days or defaults.test_days)
         windows = _windows(loaded, *span)
         contenders = _contenders(loaded, policies, listed([bidding]), tune)
-        extent = {"seeds": range(1, 1 + (seeds or defaults.seeds)), "passes": passes, "regret": regret}
+        extent: dict[str, Any] = {
+            "seeds": range(1, 1 + (seeds or defaults.seeds)),
+            "passes": passes,
+            "regret": regret,
+        }
+        extent["probe"] = Probe(exploitability) if exploitability else None
         study = _study(loaded, windows, contenders, rule=_rule(rule), **extent)
         _evaluated(study, _folder(output, scenario), jobs, against, (quiet, json_))
 

@@ -21,6 +21,7 @@ from cosim.community.feeder import Connections, Feeder, Passive, Rates
 from cosim.community.foresight import Foresight
 from cosim.community.outlook import Outlooks
 from cosim.community.public_memory import PublicMemory, mean_field_fields
+from cosim.community.reward import Reward
 from cosim.community.rule import Rule
 from cosim.community.sources import follow
 from cosim.core.arrays import BoolArray, FloatArray
@@ -123,6 +124,7 @@ def build_community(
             fleet, Observer(fleet), fields, scenario.market.bidding, scenario.network.counterfactual
         ),
         memory=PublicMemory(clock.hours, middle, None if loop is None else middle_heat),
+        rewards=Reward(fleet, tariffs, round(24.0 / clock.hours), scenario.heat.unserved_eur_per_kwh),
         unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,
     )
 

@@ -18,6 +18,7 @@ from cosim.community.feeder import Feeder, Snapshot
 from cosim.community.foresight import Foresight, known_of
 from cosim.community.outlook import Outlooks
 from cosim.community.public_memory import PublicMemory
+from cosim.community.reward import Reward
 from cosim.community.rule import Rule
 from cosim.community.trading import Counter, Traded, run_session
 from cosim.core.arrays import FloatArray, IntArray
@@ -30,7 +31,6 @@ from cosim.devices.fleet import Fleet, FleetState
 from cosim.market.mechanism import Mechanism
 from cosim.network.episodes import Episodes
 from cosim.settlement.bills import Bill
-from cosim.settlement.counterfactual import saving_eur
 from cosim.settlement.tariffs import TariffBook
 
 INFLEXIBLE = "load"
@@ -102,7 +102,7 @@ class Turn:
     bill: Bill = field(init=False)
     shadow_bill: Bill = field(init=False)
     reward_eur: FloatArray = field(init=False)
-    """What everybody saved, less what heat that was not to be had counts for, shape (n,)."""
+    """What learners are rewarded with: saving, with what is stored counted, shape (n,). See `reward`."""
 
 
 @dataclass
@@ -128,6 +128,7 @@ class Community:
     episodes: Episodes
     counterfactual: Counterfactual
     memory: PublicMemory
+    rewards: Reward
     unserved_eur_per_kwh: float
     """What heat that was needed and not to be had counts for in rewards."""
     state: FleetState = field(init=False)
@@ -287,15 +288,10 @@ class Community:
                 self.gate.electricity.clearing.public,
                 None if heat is None else heat.clearing.public,
             )
-        turn.reward_eur = saving_eur(turn.bill, turn.shadow_bill)
-        if turn.dispatch.heat is not None and turn.shadow.heat is not None:
-            more = turn.dispatch.heat.import_kwh - turn.shadow.heat.import_kwh
-            turn.reward_eur = turn.reward_eur - self.unserved_eur_per_kwh * more
-        import os
-        e=self.fleet.stored_kwh(self.state)-self.counterfactual.stored_kwh()
-        v=float(os.environ.get("PHI","0.11"))
-        learn_reward=turn.reward_eur+v*(e-getattr(self,"_e",0.0)); self._e=e
-        self.deciders.reward(turn.period.index - self.foresight.gate_closure, learn_reward)
+        turn.reward_eur = self.rewards.of(
+            turn.bill, turn.shadow_bill, (turn.dispatch, turn.shadow), (self.state, self.counterfactual.state)
+        )
+        self.deciders.reward(turn.period.index - self.foresight.gate_closure, turn.reward_eur)
 
     def inflexible_kwh(self) -> FloatArray:
         """Electricity demand that cannot be moved, by prosumer [kWh], shape (n,)."""

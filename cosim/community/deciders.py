@@ -121,14 +121,16 @@ class Deciders:
     """All policy groups of a community.
 
     Args:
-        groups: One a label; together they cover every prosumer once.
+        groups: One a label; together they cover every prosumer, usually once. Where two decide for one, it
+            does what the later one says.
         names: Of all prosumers, for messages.
-        actions: Width of the community's action.
+        actions: Width of the community's action, A.
     """
 
     def __init__(self, groups: Sequence[PolicyGroup], names: Sequence[str], actions: int) -> None:
         self.groups = tuple(groups)
         self._names = tuple(names)
+        self.actions = actions
         self.overrides: dict[int, Decide] = {}
         """Prosumer -> who decides in the policy's place."""
         self.explore = True
@@ -157,8 +159,8 @@ class Deciders:
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether anybody wants to know the periods ahead."""
-        return any("outlook" in group.policy.needs for group in self.groups)
+        """Whether anybody wants to know the periods ahead, now."""
+        return any(_looks_now(group.policy) for group in self.groups)
 
     @property
     def horizon_hours(self) -> float:
@@ -271,7 +273,7 @@ class Deciders:
             else None
         )
         outlook = None
-        if "outlook" in group.policy.needs and knowledge.outlook is not None:
+        if _looks_now(group.policy) and knowledge.outlook is not None:
             outlook = knowledge.outlook.of(group.rows)
         return PolicyInputs(observation, mean_field, rule, group.mask, group.parameters, everybody, outlook)
 
@@ -298,6 +300,10 @@ class Deciders:
             raise PolicyError(f"period {step}: {title} raised {type(error).__name__}: {error}") from error
         action: FloatArray = checked_action(answer, group.spec, 1, title, step)[0]
         return action
+
+
+def _looks_now(policy: Policy) -> bool:
+    return "outlook" in policy.needs and policy.looks_now
 
 
 def _frozen(array: Frozen) -> Frozen:

@@ -22,13 +22,13 @@ AHEAD_NAMES = ("mean_price", "volume_offered", "volume_asked_for")
 """What it holds of those hours: enough to tell a price and which side is short."""
 DAY_NAMES = ("mean_price", "volume_traded", "volume_offered", "volume_asked_for")
 """What it holds of the last 24 hours: sums, and the mean price of all that was traded."""
-AHEAD = [[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES]
+AHEAD = np.array([[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES])
 
 
 def mean_field_fields(heat: bool = False) -> tuple[Field, ...]:
     """The mean field: `last_price` ... of the last period, `yesterday.last_price` ... a day before,
-    `in_3h.mean_price` ... of the hours ahead when they were last; where heat is traded, the same of its market:
-    `heat.last_price` ...
+    `in_3h.mean_price` ... of the hours ahead when they were last; where heat is traded, the same of its
+    market: `heat.last_price` ...
 
     Args:
         heat: Whether heat is traded.
@@ -67,7 +67,13 @@ def _fields_of(carrier: Carrier, prefix: str) -> tuple[Field, ...]:
         for name in AHEAD_NAMES
     ]
     day = [
-        Field(f"{prefix}day.{name}", units[name], -infinite, infinite, f"Of {carrier}, the last 24 hours: {name}.")
+        Field(
+            f"{prefix}day.{name}",
+            units[name],
+            -infinite,
+            infinite,
+            f"Of {carrier}, the last 24 hours: {name}.",
+        )
         for name in DAY_NAMES
     ]
     return (*latest, *yesterday, *ahead, *day)

@@ -105,6 +105,8 @@ def _rounds(session: Session, counter: Counter, deciders: Deciders, rounds: int,
                 answer = checked_requote(group.policy, view.of(group, number), group.title, step)
                 if answer is not None:
                     margins[group.rows] = answer
+            else:  # as decided, also where an earlier policy decides for the same prosumer
+                margins[group.rows] = counter.margins[group.rows]
         margins[overridden] = counter.margins[overridden]  # the policy does not decide for them
         fresh = quotes(counter.rows, counter.bids, margins, counter.prices)[chosen]
         changed = np.flatnonzero((fresh != quote) & (view.open_kwh > 0.0))

@@ -133,7 +133,8 @@ class PolicyInputs:
     everybody: Everybody | None = None
     """None unless the policy's `needs` has "everybody"."""
     outlook: Outlook | None = None
-    """Periods ahead, for its own prosumers alone; None unless the policy's `needs` has "outlook"."""
+    """Periods ahead, for its own prosumers alone; None unless the policy's `needs` has "outlook" and it
+    `looks_now`."""
 
     def __len__(self) -> int:
         return len(self.observation)
@@ -279,6 +280,12 @@ class Policy(ABC):
         if name not in self._generators:
             self._generators[name] = self._streams.generator(name)
         return self._generators[name]
+
+    @property
+    def looks_now(self) -> bool:
+        """Whether it reads the outlook of the period that comes, if `needs` has "outlook": an outlook takes
+        time to make, and whoever decides once a day need not be given one in every period."""
+        return True
 
     def prepare(self) -> None:
         """Read what the policy starts from, such as a file that its parameters name. Called once, by

@@ -20,9 +20,14 @@ REGISTRY = Registry(
         "fixed-reservation": "cosim.policies.rules.fixed_reservation:FixedReservation",
         "zero-intelligence": "cosim.policies.rules.zero_intelligence:ZeroIntelligence",
         "zip": "cosim.policies.rules.zip:ZeroIntelligencePlus",
-        "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
         "price-taker": "cosim.policies.planning.price_taker:PriceTaker",
         "community-planner": "cosim.policies.planning.community_planner:CommunityPlanner",
+        "mf-ppo": "cosim.policies.learning.ppo:MeanFieldPPO",
+        "mf-q": "cosim.policies.learning.q:MeanFieldQ",
+        "mf-ac": "cosim.policies.learning.actor_critic:MeanFieldActorCritic",
+        "mf-td3": "cosim.policies.learning.td3:MeanFieldTD3",
+        "maddpg": "cosim.policies.learning.maddpg:MADDPG",
+        "da-maddpg": "cosim.policies.learning.maddpg:DoubleAuctionMADDPG",
     },
 )
 

@@ -44,6 +44,8 @@ def case(base: Base, window: Window, seed: int, contender: Contender) -> Scenari
     data["horizon"] |= {"start": window.start.isoformat(" ", "minutes"), "duration": window.duration}
     data["network"] |= {"step": _flow_minutes(base, window), "counterfactual": False}
     data["market"] |= {"bidding": contender.bidding}
+    if contender.rounds is not None:
+        data["market"]["parameters"] |= {"rounds": contender.rounds}
     use = {"kind": contender.kind, "parameters": dict(contender.parameters)}
     data["policies"] = {label: deepcopy(use) for label in data["policies"]}
     scenario, mistakes = validated(data)

@@ -34,6 +34,8 @@ class Contender:
     bidding: Bidding = "reservation"
     tune: bool = True
     """Whether parameters that `tuning` has a grid for, and that are not given, are chosen in training."""
+    rounds: int | None = None
+    """Rounds of trading in each session of the market; None: as many as the scenario has."""
 
     @property
     def stem(self) -> str:
@@ -42,12 +44,13 @@ class Contender:
 
     def content(self) -> dict[str, Any]:
         """All that its results depend on, as plain values."""
-        return {
+        found: dict[str, Any] = {
             "kind": self.kind,
             "parameters": dict(self.parameters),
             "bidding": self.bidding,
             "tune": self.tune,
         }
+        return found if self.rounds is None else {**found, "rounds": self.rounds}
 
     def given(self, parameters: Mapping[str, Any]) -> Contender:
         """The same policy with further parameters, and nothing left to tune."""

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from cosim.core.arrays import FloatArray
+from cosim.studies.exploitability import mean_gain_eur_per_day
 from cosim.studies.measures import gini, share_captured
 
 FIRST_DAYS = 5
 """Days at the beginning of training whose cost is reported."""
 Values = Mapping[str, Any]
 """What a unit found."""
+STOCHASTIC, DETERMINISTIC = MODES = ("stochastic", "deterministic")
+"""How a frozen learner is judged: drawing its actions as in training, or taking its best ones. A rule does
+the same in either, and is simulated once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ MEASURES = {
     "unserved_kwh_per_day": "kWh/day",
     "gini_of_savings": "",
     "regret_eur_per_day": "EUR/day",
+    "exploitability_eur_per_day": "EUR/day",
     "first_days_eur": "EUR",
     "first_days_percent": "%",
     "worst_day_eur": "EUR",
@@ -62,6 +67,8 @@ def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -
         numbers |= _of_weeks(weeks, optima, mode, "")
         for week in weeks:
             numbers |= _of_weeks([week], optima, mode, week["window"])
+    if found.get("exploited"):
+        numbers[Key("exploitability_eur_per_day", STOCHASTIC)] = mean_gain_eur_per_day(found["exploited"])
     if found["training"] and rule is not None:
         numbers |= _of_training(found["training"], rule["training"], learning_curve(found, rule))
     return numbers

@@ -17,6 +17,7 @@ from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
 from cosim.studies.contenders import Contender
+from cosim.studies.exploitability import Probe
 from cosim.studies.windows import Windows
 
 FORMAT = 1
@@ -45,6 +46,8 @@ class Study:
     """Whether the price-taker regret is computed, too: a linear programme for each prosumer and window."""
     rule: Contender = RULE
     """The rule that learners start from: what learning costs is measured against it."""
+    probe: Probe | None = None
+    """How exploitability is sampled; None: it is not."""
 
     @classmethod
     def of(
@@ -57,9 +60,10 @@ class Study:
         passes: int = 1,
         regret: bool = False,
         rule: Contender = RULE,
+        probe: Probe | None = None,
     ) -> Study:
         """The study of a scenario."""
-        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret, rule)
+        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret, rule, probe)
 
     def check(self) -> None:
         """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
@@ -123,6 +127,7 @@ class Study:
             **self.windows.content(),
             "passes": self.passes,
             "regret": self.regret,
+            "probe": None if self.probe is None else self.probe.content(),
             "rule": {"name": self.rule.name, **self.rule.content()},
             "seeds": list(self.seeds),
             "policies": [{"name": one.name, **one.content()} for one in self.contenders],

@@ -13,11 +13,11 @@ from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
 from cosim.results.files import plain, write_json, write_text
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import MEASURES, Key, Values, learning_curve, measured
+from cosim.studies.measured import MEASURES, MODES, Key, Values, learning_curve, measured
 from cosim.studies.measures import Interval, interval
 from cosim.studies.store import Store
 from cosim.studies.study import RULE, Study
-from cosim.studies.units import MODES, Unit, units_of
+from cosim.studies.units import Unit, units_of
 
 CSV, JSON = "results.csv", "results.json"
 

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from cosim.results.show import frame, number
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import FIRST_DAYS, Key
+from cosim.studies.measured import DETERMINISTIC, FIRST_DAYS, STOCHASTIC, Key
 from cosim.studies.measures import Interval
 from cosim.studies.summary import Summary
-from cosim.studies.units import MODES
 from cosim.studies.windows import Window
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-STOCHASTIC, DETERMINISTIC = MODES
 
 
 def tables(summary: Summary) -> Iterator[RenderableType | str]:
@@ -119,6 +116,7 @@ def _trade(summary: Summary) -> RenderableType:
             ("P2P kWh/day", "p2p_kwh_per_day", 1),
             ("Gini of savings", "gini_of_savings", 3),
             ("regret EUR/day", "regret_eur_per_day", 2),
+            ("exploitability EUR/day", "exploitability_eur_per_day", 4),
             ("unserved kWh/day", "unserved_kwh_per_day", 2),
         )
         if any(row.over_seeds.mean for row in summary.rows if row.key == Key(measure, STOCHASTIC))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from cosim.analysis.hindsight import hindsight
 from cosim.analysis.optimum import bound
 from cosim.analysis.regret import best_response_eur
@@ -19,15 +21,14 @@ from cosim.simulation.processes import Tell, after, silent
 from cosim.studies.cases import case
 from cosim.studies.contenders import Contender
 from cosim.studies.episode import Episode, run_episode
+from cosim.studies.exploitability import Place, exploitability
+from cosim.studies.measured import MODES
 from cosim.studies.study import RULE, Study, digest_of
 from cosim.studies.training import Trained, Weights, judge, learns, train
 from cosim.studies.tuning import stages_of, trials, tune
 from cosim.studies.windows import Window
 
 Kind = Literal["optimum", "rule", "policy"]
-MODES = ("stochastic", "deterministic")
-"""How a frozen learner is judged: drawing its actions as in training, or taking its best ones. A rule does
-the same in either, and is simulated once."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Unit:
         if self.kind == "policy":
             found |= {"policy": {**self.contender.content(), "tune": self._tried()}}
             found |= {"passes": self.study.passes, "regret": self.study.regret}
+            if self.study.probe is not None:
+                found["probe"] = self.study.probe.content()
         elif self.window is None:
             found["policy"] = self.contender.content()
         else:
@@ -88,7 +91,9 @@ class Unit:
             return 1
         if self.kind == "rule":
             return periods(windows.train.days)
-        return self._before_judging + len(MODES) * sum(periods(window.days) for window in windows.tests)
+        train, tests = periods(windows.train.days), sum(periods(window.days) for window in windows.tests)
+        alone = 0 if self.study.probe is None else self.study.probe.periods(train, tests)
+        return self._before_judging + len(MODES) * tests + alone
 
     @property
     def _before_judging(self) -> int:
@@ -130,7 +135,21 @@ class Unit:
             "training": [episode.content() for episode in trained.passes],
             "weeks": weeks,
         }
+        if self.study.probe is not None:
+            values["exploited"] = self._exploited(tuned.contender, trained.weights, weeks, tell)
         return Result(values, trained.learnt)
+
+    def _exploited(
+        self, contender: Contender, weights: Weights, weeks: list[dict[str, Any]], tell: Tell
+    ) -> list[dict[str, Any]]:
+        """What sampled prosumers gain by learning on, alone."""
+        study = self.study
+        assert study.probe is not None
+        staying = np.sum([week["saving_eur"] for week in weeks if week["mode"] == MODES[0]], axis=0)
+        place = Place(study.base, self.seed, contender, weights, study.probe.stranger)
+        tests = sum(study.periods(window.days) for window in study.windows.tests)
+        tell = after(self._before_judging + len(MODES) * tests, tell)
+        return exploitability(place, study.windows, study.probe, staying, tell)
 
     def _weeks(
         self, contender: Contender, weights: Weights, modes: tuple[str, ...], tell: Tell

@@ -11,8 +11,9 @@ from typing import Any
 from cosim.errors import InputError, Problem
 from cosim.scenario.horizon import duration_text
 
-TRAIN_WEEK, TRAIN_DAYS = 6, 105
-"""ISO week in which training begins by default, and how long it takes [days]: winter to nearly summer."""
+TRAIN_WEEK, TRAIN_DAYS = 4, 119
+"""ISO week in which training begins by default, and how long it takes [days]: winter to nearly summer. It
+begins when the first judged week is over: most of a SimBench winter lies in January."""
 TEST_WEEKS = {"winter": 3, "spring": 21, "summer": 29, "autumn": 42}
 """ISO weeks that policies are judged in by default: in no year does one lie in the time of training."""
 TEST_DAYS = 7
@@ -116,7 +117,7 @@ def windows_of(
 
     Args:
         year: In which the default windows lie: that of the scenario.
-        train: Start of training, `2016-02-08` or `2016-02-08 12:00`; None: Monday of ISO week 6.
+        train: Start of training, `2016-01-25` or `2016-01-25 12:00`; None: Monday of ISO week 4.
         train_days: Its length [days].
         tests: Starts of the other windows, each with a name before it if it is to have one
             (`winter=2016-01-18`); none: Mondays of the ISO weeks 3, 21, 29 and 42, one a season.

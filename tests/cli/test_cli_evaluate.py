@@ -161,6 +161,6 @@ def test_quick_is_small(cosim: Callable[..., Result], tiny: Path, monkeypatch: p
     monkeypatch.setattr(evaluating, "_evaluated", lambda study, *rest: seen.append(study))
     assert cosim("evaluate", tiny, "--quick").exit_code == 0
     assert cosim("evaluate", tiny).exit_code == 0
-    assert [study.windows.train.days for study in seen] == [14, 105]
+    assert [study.windows.train.days for study in seen] == [14, 119]
     assert [study.windows.tests[0].days for study in seen] == [2, 7]
     assert [study.seeds for study in seen] == [(1, 2), (1, 2, 3, 4, 5)]

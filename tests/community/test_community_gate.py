@@ -192,8 +192,20 @@ def _columns(dispatch: Dispatch) -> list[np.ndarray]:
     return [*columns, *dispatch.device_kwh.values(), dispatch.gas_kwh]
 
 
+def stored_eur_ahead(community: Community) -> np.ndarray:
+    """What the stores of a community hold more than with the utility alone, in money, shape (n,)."""
+    return sum(
+        price
+        * (
+            community.fleet.stored_kwh(community.state, carrier)
+            - community.counterfactual.stored_kwh(carrier)
+        )
+        for carrier, price in community.rewards.stored_eur_per_kwh.items()
+    )
+
+
 def test_heat_that_is_not_to_be_had_counts_in_rewards(village: Build) -> None:
-    """A reward is what is saved, less the scenario's price of heat that others would have had."""
+    """The scenario's price of heat that others would have had comes off what is saved and stored."""
     scenario = village(
         2,
         "setpoint",
@@ -201,11 +213,12 @@ def test_heat_that_is_not_to_be_had_counts_in_rewards(village: Build) -> None:
         forecast="noisy",
         heat={"loop": {"loss_factor": 0.1}, "unserved_eur_per_kwh": 2.0},
     )
-    lacking = 0.0
-    for _, turn in turns(scenario):
+    lacking, ahead = 0.0, 0.0
+    for community, turn in turns(scenario):
         saving = turn.shadow_bill.total_eur - turn.bill.total_eur
         assert turn.dispatch.heat is not None and turn.shadow.heat is not None
         more = turn.dispatch.heat.import_kwh - turn.shadow.heat.import_kwh
-        np.testing.assert_allclose(turn.reward_eur, saving - 2.0 * more, rtol=0, atol=1e-12)
+        before, ahead = ahead, stored_eur_ahead(community)
+        np.testing.assert_allclose(turn.reward_eur, saving - 2.0 * more + ahead - before, rtol=0, atol=1e-12)
         lacking += float(np.abs(more).sum())
     assert lacking > 0.1, "otherwise this shows nothing"

@@ -15,6 +15,7 @@ from cosim.bidding.bidder import Known
 from cosim.bidding.observation import COMMON, Observer
 from cosim.community.build import build_community
 from cosim.community.deciders import Knowledge
+from cosim.community.public_memory import AHEAD_HOURS, AHEAD_NAMES, DAY_NAMES, mean_field_fields
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Period
 from cosim.core.records import PUBLIC_FIELDS
@@ -96,13 +97,17 @@ def test_a_second_device_has_fields_of_its_own(kit: Any) -> None:
 
 
 def test_what_a_policy_gets_of_others_does_not_grow_with_them(five: Callable[..., Scenario]) -> None:
-    """The mean field is the public information of the last period and of a day before."""
+    """The mean field is public information of a fixed size: of the last period, a day before, hours ahead,
+    the day."""
     scenario = five()
     community = build_community(scenario, scenario.horizon.clock(), Streams(1))
     community.observe(0)
     assert community.gate is not None
     knowledge = community.gate.knowledge
-    assert knowledge.mean_field.shape == (2 * len(PUBLIC_FIELDS),)
+    assert knowledge.mean_field.shape == (len(mean_field_fields()),)
+    assert len(mean_field_fields()) == 2 * len(PUBLIC_FIELDS) + len(AHEAD_HOURS) * len(AHEAD_NAMES) + len(
+        DAY_NAMES
+    )
     assert np.isfinite(knowledge.mean_field).all() and np.isfinite(knowledge.observation).all()
     # Before the first session: prices in the middle of the band, no volume.
     assert knowledge.mean_field[0] == pytest.approx(0.19) and knowledge.mean_field[4] == 0.0
@@ -118,12 +123,27 @@ def test_the_public_memory_shows_the_last_period_and_the_same_hour_yesterday(
         turn = simulation.communities[0].turn
         seen = turn.gate.knowledge.mean_field
         size = len(PUBLIC_FIELDS)
-        for values, past in ((seen[:size], index - 1), (seen[size:], index - 24)):
+        for values, past in ((seen[:size], index - 1), (seen[size : 2 * size], index - 24)):
             if past >= 0:
                 known = published[past]
                 assert np.where(np.isnan(known), values, known) == pytest.approx(values)
+        if index >= 24:
+            _shows_hours_ahead_and_the_last_day(seen[2 * size :], published, index)
         published.append(turn.gate.electricity.clearing.public.values())
     assert any(row[-1] > 0 for row in published), "something was traded"
+
+
+def _shows_hours_ahead_and_the_last_day(seen: FloatArray, published: list[np.ndarray], index: int) -> None:
+    """Hours ahead as they were yesterday, then the last 24 hours together; hourly periods."""
+    names = [name for name, _ in PUBLIC_FIELDS]
+    ahead = seen[: len(AHEAD_HOURS) * len(AHEAD_NAMES)].reshape(len(AHEAD_HOURS), len(AHEAD_NAMES))
+    for row, hours in zip(ahead, AHEAD_HOURS, strict=True):
+        known = published[index - 24 + hours][[names.index(name) for name in AHEAD_NAMES]]
+        assert np.where(np.isnan(known), row, known) == pytest.approx(row)
+    day = np.array(published[index - 24 :])
+    traded, price = day[:, names.index("volume_traded")], np.nan_to_num(day[:, names.index("mean_price")])
+    volumes = [day[:, names.index(name)].sum() for name in DAY_NAMES[1:]]
+    assert seen[-len(DAY_NAMES) :] == pytest.approx([float(price @ traded) / traded.sum(), *volumes])
 
 
 def test_a_phase_before_its_turn_is_an_error(five: Callable[..., Scenario]) -> None:

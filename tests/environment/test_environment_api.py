@@ -13,11 +13,13 @@ import pytest
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 import cosim
+from cosim.community.public_memory import mean_field_fields
 from cosim.environment.parallel import CommunityEnv
 from cosim.errors import InputError, PolicyError, RunError, UnknownNameError
 from cosim.scenario.schema import Scenario
 
 Build = Callable[..., Scenario]
+PUBLIC = len(mean_field_fields())
 NAMES = [f"homes-{number:03}" for number in range(5)]
 
 
@@ -56,7 +58,7 @@ def test_agents_have_the_fields_that_they_own(five: Build) -> None:
             owners += kind in devices[name]
             assert (f"{kind}.soc" in seen) == (f"{kind}.value" in done) == (kind in devices[name])
         assert done[:2] == ["bid_margin", "ask_margin"]
-        assert seen[-16:][0] == "last_price", "public fields come last"
+        assert seen[-PUBLIC:][0] == "last_price", "public fields come last"
         assert env.observation_space(name).shape == observations[name].shape == (len(seen),)
         assert env.action_space(name).shape == (len(done),)
         assert (env.action_space(name).low == -1.0).all() and (env.action_space(name).high == 1.0).all()
@@ -94,11 +96,11 @@ def test_observations_stay_within_their_space(both_carriers: Callable[[int], Sce
 def test_the_state_holds_what_all_know(five: Build) -> None:
     env = cosim.env(five(), uniform=True)
     observations, _ = env.reset()
-    own = len(observations[NAMES[0]]) - 16
-    rows = env.state()[:-16].reshape(5, own)
+    own = len(observations[NAMES[0]]) - PUBLIC
+    rows = env.state()[:-PUBLIC].reshape(5, own)
     for row, name in zip(rows, NAMES, strict=True):
         assert (row == observations[name][:own]).all()
-        assert (env.state()[-16:] == observations[name][own:]).all()
+        assert (env.state()[-PUBLIC:] == observations[name][own:]).all()
 
 
 def test_an_episode_ends_with_its_horizon(five: Build) -> None:

@@ -81,7 +81,7 @@ def test_rewards_and_infos_are_those_of_the_period(five: Build) -> None:
         for name in agents:
             row = int(name[-1])
             assert rewards[name] == turn.reward_eur[row]
-            assert rewards[name] == infos[name]["counterfactual_cost_eur"] - infos[name]["cost_eur"]
+            assert infos[name]["counterfactual_cost_eur"] == turn.shadow_bill.total_eur[row]
             assert infos[name]["cost_eur"] == turn.bill.total_eur[row]
             for column in ("net_kwh", "bought_kwh", "sold_kwh"):
                 assert infos[name][column] == getattr(turn.dispatch.electricity, column)[row]

@@ -16,8 +16,17 @@ SHIPPED = [
     "fixed-reservation",
     "zero-intelligence",
     "zip",
+    "mf-ppo",
+    "mf-q",
+    "mf-ac",
     "price-taker",
     "community-planner",
+    "mf-ppo",
+    "mf-q",
+    "mf-ac",
+    "mf-td3",
+    "maddpg",
+    "da-maddpg",
 ]
 
 

@@ -1,4 +1,5 @@
-"""What is kept of policies that learn: tables, weights, event files, also when learning goes wrong."""
+"""What is kept of policies that learn: tables, weights, event files, and what happens when learning goes
+wrong."""
 
 from __future__ import annotations
 

@@ -93,12 +93,24 @@ class Restless(Climber):
         return super().act(inputs, explore)
 
 
-LEARNERS = {f"own:{policy.__name__}": policy for policy in (Climber, Forgetful, Restless)}
+class Clone(Policy):
+    """Says that it learns, and does what the rule does."""
+
+    name = "clone"
+    learns = True
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        return inputs.rule_action.copy()
+
+
+LEARNERS: dict[str, type[Policy]] = {
+    f"own:{policy.__name__}": policy for policy in (Climber, Forgetful, Restless, Clone)
+}
 
 
 @pytest.fixture
 def learners(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[Policy]]:
-    """Makes `own:Climber`, `own:Forgetful` and `own:Restless` known, and gives their classes."""
+    """Makes `own:Climber`, `own:Forgetful`, `own:Restless` and `own:Clone` known, and gives their classes."""
     find = REGISTRY.load
     monkeypatch.setattr(REGISTRY, "load", lambda name: LEARNERS.get(name) or find(name))
     return dict(LEARNERS)
@@ -116,7 +128,7 @@ def study(five: Callable[..., Scenario]) -> Callable[..., Study]:
 
     def build(policies: str, seeds: int = 1, bidding: str = "reservation", **changes: Any) -> Study:
         windows = changes.pop("windows", WINDOWS)
-        known = {name: changes.pop(name) for name in ("passes", "regret", "rule") if name in changes}
+        known = {name: changes.pop(name) for name in ("passes", "regret", "rule", "probe") if name in changes}
         contenders = contenders_of([policies], bidding.split(","))
         return Study.of(five(**changes), windows, contenders, range(1, seeds + 1), **known)
 

@@ -12,7 +12,7 @@ from cosim.studies.windows import windows_of
 
 def test_by_default_a_season_each_is_judged_beside_training() -> None:
     windows = windows_of(2016)
-    assert (windows.train.start, windows.train.days) == (datetime(2016, 2, 8), 105)
+    assert (windows.train.start, windows.train.days) == (datetime(2016, 1, 25), 119)
     assert windows.train.end == datetime(2016, 5, 23)
     assert {window.name: window.start for window in windows.tests} == {
         "winter": datetime(2016, 1, 18),

@@ -93,8 +93,8 @@ def read(path: Path) -> Checkpoint:
     if layout != FORMAT:
         raise InputError(
             Problem(
-                f"{path} has format {layout!r}, written by cosim {writer}; this is cosim {__version__}, which "
-                f"reads format {FORMAT}",
+                f"{path} has format {layout!r}, written by cosim {writer}; this is cosim {__version__}, "
+                f"which reads format {FORMAT}",
                 "use the cosim that wrote it, or train anew",
             )
         )

@@ -1,6 +1,6 @@
-"""What a network reads: observation, presence of devices and mean field as numbers of order one. Each prosumer's row
-is scaled by constants and by its own tariff alone, so nothing of another prosumer gets in, and what was learnt fits
-another scenario. No statistics are kept."""
+"""What a network reads: observation, presence of devices and mean field as numbers of order one. Each
+prosumer's row is scaled by constants and by its own tariff alone, so nothing of another prosumer gets in,
+and what was learnt fits another scenario. No statistics are kept."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.mean_field import PRICE_UNIT, MeanField, in_band
+from cosim.policies.outlook import Outlook
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
 NET = "net_forecast_kwh"
@@ -51,7 +52,9 @@ class OwnDay:
     def encode(self) -> FloatArray:
         """What was drawn and what was injected, shape (n, 2), of order one."""
         known = self._past[: max(min(self._seen, len(self._past)), 1)]
-        return energy_rows(np.stack([np.maximum(known, 0.0), np.maximum(-known, 0.0)]).mean(axis=1) / self._hours)
+        return energy_rows(
+            np.stack([np.maximum(known, 0.0), np.maximum(-known, 0.0)]).mean(axis=1) / self._hours
+        )
 
     def forget(self) -> None:
         """An episode starts over."""
@@ -64,6 +67,25 @@ class OwnDay:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
         self._past, self._seen = np.array(state["past"], dtype=float), int(state["seen"])
+
+
+class DayAhead:
+    """A prosumer's own inflexible energy of the coming day as it is foreseen: loads that cannot wait, and
+    what its plants can produce at most. From the outlook, which holds nothing of others."""
+
+    names = ("own_ahead.drawn", "own_ahead.injected")
+
+    @staticmethod
+    def encode(outlook: Outlook) -> FloatArray:
+        """Shape (n, 2), of order one."""
+        net = np.zeros((outlook.count, len(outlook)))
+        for owned in outlook.devices.values():
+            envelope = owned.envelope
+            firm = owned.role == "load" and envelope.store is None and envelope.total_kwh is None
+            if envelope.carrier == "electricity" and (firm or owned.role == "generation"):
+                np.add.at(net, (slice(None), owned.owner), envelope.low_kwh)
+        split = np.stack([np.maximum(net, 0.0), np.maximum(-net, 0.0)])
+        return energy_rows(split.mean(axis=1) / outlook.period_hours)
 
 
 def energy_rows(mean_kw: FloatArray) -> FloatArray:
@@ -84,15 +106,22 @@ class Encoder:
         self.mean_field = mean_field
         own = spec.observation
         prices = [item.unit == PRICE_UNIT for item in own]
-        self._prices = [place for place, priced in enumerate(prices) if priced and own[place].name not in _BAND]
+        self._prices = [
+            place for place, priced in enumerate(prices) if priced and own[place].name not in _BAND
+        ]
         self._others = [place for place, priced in enumerate(prices) if not priced]
         hours = spec.period_hours or 1.0
         self._unit = np.array(
-            [hours if own[place].name.endswith(PER_PERIOD) else UNITS.get(own[place].unit, 1.0) for place in self._others]
+            [
+                hours if own[place].name.endswith(PER_PERIOD) else UNITS.get(own[place].unit, 1.0)
+                for place in self._others
+            ]
         )
         self._linear = np.array([own[place].unit in ("1", "") for place in self._others], dtype=bool)
         self._band = [spec.observation_index(name) if spec.observes(name) else None for name in _BAND]
-        self._hour = [spec.observation_index(name) for name in HOUR] if all(map(spec.observes, HOUR)) else None
+        self._hour = (
+            [spec.observation_index(name) for name in HOUR] if all(map(spec.observes, HOUR)) else None
+        )
         self._devices = [place for place, item in enumerate(spec.action) if "." in item.name]
         self.names = (
             *(own[place].name for place in self._prices),
@@ -106,8 +135,8 @@ class Encoder:
         return len(self.names)
 
     def band(self, inputs: PolicyInputs) -> tuple[FloatArray, FloatArray]:
-        """Lowest feed-in and highest retail price of every prosumer's tariff [EUR/kWh], shape (n,) each; 0 and 1
-        where they are not observed."""
+        """Lowest feed-in and highest retail price of every prosumer's tariff [EUR/kWh], shape (n,) each; 0
+        and 1 where they are not observed."""
         low, high = (
             np.full(len(inputs), default) if place is None else inputs.observation[:, place]
             for place, default in zip(self._band, (0.0, 1.0), strict=True)
@@ -115,13 +144,18 @@ class Encoder:
         return low, high
 
     def encode(self, inputs: PolicyInputs) -> FloatArray:
-        """The rows of one period, shape (n, F), numbers of order one: prices by their place in the own band, shares as
-        they are, energies and powers by their inverse hyperbolic sine (linear when small, logarithmic when large)."""
+        """The rows of one period, shape (n, F), numbers of order one: prices by their place in the own band,
+        shares as they are, energies and powers by their inverse hyperbolic sine (linear when small,
+        logarithmic when large)."""
         low, high = self.band(inputs)
         prices = in_band(inputs.observation[:, self._prices], low[:, None], high[:, None])
         others = inputs.observation[:, self._others] / self._unit
         others = np.where(self._linear, others, np.arcsinh(others))
-        hours = np.zeros((len(inputs), 0)) if self._hour is None else _harmonics(*inputs.observation[:, self._hour].T)
+        hours = (
+            np.zeros((len(inputs), 0))
+            if self._hour is None
+            else _harmonics(*inputs.observation[:, self._hour].T)
+        )
         owned = inputs.action_mask[:, self._devices].astype(float)
         return np.hstack([prices, others, hours, owned, self.mean_field.of(inputs, low, high)])
 

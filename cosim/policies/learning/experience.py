@@ -1,5 +1,5 @@
-"""What learners learn from: decisions, how long they stood, and what came of them. Records, and the wait until an
-outcome is known; nothing is learnt here."""
+"""What learners learn from: decisions, how long they stood, and what came of them. Records, and the wait
+until an outcome is known; nothing is learnt here."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Decision:
     rows: FloatArray
     """What the networks read, shape (n, F)."""
     shift: FloatArray
-    """What was decided: by how much the action departs from the start rule's, before it is cut to [-1, 1], shape
-    (n, A)."""
+    """What was decided: by how much the action departs from the start rule's, before it is cut to [-1, 1],
+    shape (n, A)."""
     mask: BoolArray
-    """Where the learner decided: False where the prosumer lacks the device, or the action stays the rule's, (n, A)."""
+    """Where the learner decided: False where the prosumer lacks the device, or the action stays the rule's,
+    (n, A)."""
     notes: dict[str, FloatArray] = field(default_factory=dict)
     """What the learner wants to remember of it, by name, one row a prosumer."""
     periods: int = 0
@@ -70,8 +71,8 @@ class Experience:
     next_rows: FloatArray
     """What the networks read when the next decision was due, shape (n, F)."""
     hindsight: FloatArray
-    """What has become known while it stood and does not hang on what one prosumer does: what is public by now, and the
-    own inflexible energy, shape (n, K)."""
+    """What has become known while it stood and does not hang on what one prosumer does: what is public by
+    now, and the own inflexible energy, shape (n, K)."""
     terminated: BoolArray
     """Nothing of value comes after, shape (n,)."""
     joined: bool
@@ -106,7 +107,8 @@ class Standing:
         self._kept.append((inputs.observation, decision))
 
     def of(self, inputs: PolicyInputs) -> Decision | None:
-        """The decision that stood in the period of these inputs, which is then over; None if none is known."""
+        """The decision that stood in the period of these inputs, which is then over; None if none is
+        known."""
         while self._kept:
             known, decision = self._kept.popleft()
             if known is inputs.observation or np.array_equal(known, inputs.observation):

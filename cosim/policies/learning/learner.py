@@ -1,6 +1,6 @@
-"""What all learners have in common. They start from a rule and learn how far to depart from it; they think anew every
-few hours and stand by what they decided in between; each prosumer has networks of its own, or shares them. How they
-learn is in a file for each family."""
+"""What all learners have in common. They start from a rule and learn how far to depart from it; they think
+anew every few hours and stand by what they decided in between; each prosumer has networks of its own, or
+shares them. How they learn is in a file for each family."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import numpy as np
 from pydantic import field_validator
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.checkpoint import start_from
-from cosim.policies.learning.encoding import Encoder, OwnDay, energy_rows
+from cosim.policies.learning.encoding import NET, DayAhead, Encoder, OwnDay, energy_rows
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import Kind, MeanField
 from cosim.policies.learning.start import NOTHING, start_policy, start_problem
@@ -37,23 +38,23 @@ HINDSIGHT = ("own.drawn", "own.injected")
 """What hindsight has beside what is public by then."""
 
 
-class LearnerConfig(Config):
+class LearnerConfig(Parameters):
     """Parameters that every learner has."""
 
     sharing: Literal["none", "federated", "group"] = setting(
         "federated",
-        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own data, "
-        "shared weights; what crosses is the change that each prosumer's data make to them, averaged. `group`: all of "
-        "a label learn from all their data together, which pools what is private.",
+        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own "
+        "data, shared weights; what crosses is the change that each prosumer's data make to them, averaged. "
+        "`group`: all of a label learn from all their data together, which pools what is private.",
     )
     mean_field: Kind = setting(
         "public",
-        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an independent "
-        "learner. `shuffled`: the public information of another period (an ablation).",
+        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an "
+        "independent learner. `shuffled`: the public information of another period (an ablation).",
     )
     start: str = setting(
         "fixed-reservation:value=0.25",
-        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any other "
+        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
         "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE.",
     )
     margins: Literal["rule", "learn"] = setting(
@@ -62,25 +63,27 @@ class LearnerConfig(Config):
     decide_hours: float = setting(
         24.0,
         unit="h",
-        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. What is "
-        "bought at night and sold in the evening is learnt as one decision.",
+        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
+        "What is bought at night and sold in the evening is learnt as one decision.",
         gt=0,
         le=24,
     )
-    discount: float = setting(
-        0.5, about="What a reward of tomorrow counts today.", ge=0, le=1
-    )
+    discount: float = setting(0.5, about="What a reward of tomorrow counts today.", ge=0, le=1)
     exploration: float = setting(
-        0.2, about="Standard deviation of what it tries, in units of the action.", gt=0, le=1
+        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
     )
-    hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
+    foresight: bool = setting(
+        True, about="Whether it reads the own forecast of the coming day: own load and own production."
+    )
+    hidden: int = setting(8, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "cpu", about="Where networks are computed; `auto`: on a GPU if there is one. Small ones are quicker on a CPU."
+        "cpu",
+        about="Where networks are computed; `auto`: on a GPU if there is one.",
     )
     diverged: Literal["stop", "rule"] = setting(
         "stop",
-        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, the last "
-        "good weights are kept. `rule`: from then on the prosumers follow the rule that it started from.",
+        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, "
+        "the last good weights are kept. `rule`: from then on the prosumers follow their start rule.",
     )
     weights: Path | None = setting(
         None, about="File of what it starts with, learnt in another run: RUN/checkpoints/LABEL.pt."
@@ -113,7 +116,7 @@ class Learner(Policy):
     """
 
     learns = True
-    needs = ("own", "public")
+    needs: tuple[str, ...] = ("own", "public")
     crosses = (
         "with sharing none nothing, federated (default) changes of weights, averaged, group all their data"
     )
@@ -121,7 +124,7 @@ class Learner(Policy):
     config: LearnerConfig
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         own, hours = self.config, spec.period_hours
@@ -134,12 +137,17 @@ class Learner(Policy):
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
         self.gamma = own.discount ** (1.0 / self.decisions_per_day)
         """Discount from one decision to the next."""
-        self.learnt: BoolArray = np.array([own.margins == "learn" or _is_a_device(f.name) for f in spec.action], bool)
+        self.learnt: BoolArray = np.array(
+            [own.margins == "learn" or is_a_device(f.name) for f in spec.action], bool
+        )
         """Which actions it learns, shape (A,); the others stay the rule's."""
         self.start = start_policy(own.start, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
+        self.foresight = own.foresight and spec.observes(NET)
+        if self.foresight:
+            self.needs = tuple(dict.fromkeys((*self.needs, "outlook")))
         self._day = OwnDay(spec, n)
         self.encoder = Encoder(spec, MeanField(spec, own.mean_field, self.draw("mean field")))
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
@@ -181,19 +189,30 @@ class Learner(Policy):
     @property
     def input_names(self) -> tuple[str, ...]:
         """What networks read, by name."""
-        return (*self.encoder.names, *OwnDay.names)
+        return (*self.encoder.names, *OwnDay.names, *(DayAhead.names if self.foresight else ()))
 
     @property
     def hindsight_names(self) -> tuple[str, ...]:
         """Columns of `Experience.hindsight`."""
         return (*(f"after.{name}" for name in self.encoder.mean_field.names), *HINDSIGHT)
 
+    @property
+    def _due(self) -> bool:
+        """Whether it is time to decide anew."""
+        return self._decision is None or self._age >= self.hold
+
+    @property
+    def looks_now(self) -> bool:
+        """Before a decision, and whenever the rule that it started from looks."""
+        starts = self.start is not None and "outlook" in self.start.needs and self.start.looks_now
+        return starts or (self.foresight and not self.fallen and self._due)
+
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """The rule's action, shifted by what was decided last; decides anew when it is time. Shape (n, A)."""
         base = self._base(inputs)
         if self.n == 0 or self.fallen:
             return base
-        if self._decision is None or self._age >= self.hold:
+        if self._due:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore and not self.config.freeze)
             mask = inputs.action_mask & self.learnt
@@ -243,8 +262,8 @@ class Learner(Policy):
                 part.copy_(before[name])
         if self.config.diverged == "stop":
             raise PolicyError(
-                f"diverged: {', '.join(wrong[:3])} not finite, or beyond {MOST_WEIGHT:g}; the weights before this "
-                "update are kept (try a smaller learning rate, or `diverged: rule`)"
+                f"diverged: {', '.join(wrong[:3])} not finite, or beyond {MOST_WEIGHT:g}; the weights before "
+                "this update are kept (try a smaller learning rate, or `diverged: rule`)"
             )
         self.fallen = True
         self._standing.clear()
@@ -259,11 +278,17 @@ class Learner(Policy):
     def _rows(self, inputs: PolicyInputs) -> FloatArray:
         """What networks read of a period, shape (n, F): the same object while the period is the same."""
         if self._encoded[0] is not inputs:
-            self._encoded = (inputs, np.hstack([self.encoder.encode(inputs), self._day.encode()]))
+            parts = [self.encoder.encode(inputs), self._day.encode()]
+            if self.foresight:
+                if inputs.outlook is None:
+                    raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
+                parts.append(DayAhead.encode(inputs.outlook))
+            self._encoded = (inputs, np.hstack(parts))
         return self._encoded[1]
 
     def reset(self, rows: IntArray | None = None) -> None:
-        """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt stays."""
+        """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt
+        stays."""
         self._standing.clear()
         self._day.forget()
         self._decision, self._age, self._encoded = None, 0, (None, np.zeros(0))
@@ -326,19 +351,21 @@ class Learner(Policy):
             self.start.load_state_dict(state["start"])
 
 
-def _is_a_device(action: str) -> bool:
+def is_a_device(action: str) -> bool:
     """Whether an action is about a device, and not the margin of a quote."""
     return "." in action or action == EXPECTED_PRICE
 
 
 def _device(wanted: str) -> torch.device:
-    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and small
-    networks are no slower."""
+    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and
+    small networks are no slower."""
     import torch
 
     found = torch.cuda.is_available()
     if wanted == "cuda" and not found:
-        raise InputError(Problem("cuda was asked for, and torch finds no GPU", "write auto or cpu", path="device"))
+        raise InputError(
+            Problem("cuda was asked for, and torch finds no GPU", "write auto or cpu", path="device")
+        )
     if wanted == "cpu" or not found:
         torch.set_num_threads(1)
         return torch.device("cpu")

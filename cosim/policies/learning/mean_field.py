@@ -1,9 +1,9 @@
-"""The mean field as learners use it: what stands for all the others. Made from public information alone, of a size
-that does not grow with their number; what of it a learner is shown is an object of its own, so that an ablation
-replaces it and nothing else.
+"""The mean field as learners use it: what stands for all the others. Made from public information alone, of
+a size that does not grow with their number; what of it a learner is shown is an object of its own, so that
+an ablation replaces it and nothing else.
 
-Prices become places in the own tariff's band, volumes become ratios, so that what was learnt among ten prosumers has
-the same scale among a thousand.
+Prices become places in the own tariff's band, volumes become ratios, so that what was learnt among ten
+prosumers has the same scale among a thousand.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import FloatArray, clipped
 from cosim.policies.contract import PolicyInputs, Spec
 
 Kind = Literal["public", "none", "shuffled"]
@@ -26,21 +26,22 @@ def in_band(price: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """Place of a price in a band, -1 at its low and +1 at its high end; 0 where the band is empty."""
     width = high - low
     share = np.divide(price - low, width, out=np.full(np.broadcast(price, low).shape, 0.5), where=width > 0.0)
-    return np.clip(2.0 * share - 1.0, -LIMIT, LIMIT)
+    return clipped(2.0 * share - 1.0, -LIMIT, LIMIT)
 
 
 class MeanField:
     """Turns the public columns of `PolicyInputs.mean_field` into what a network reads.
 
-    Of every time that the public information tells of (the last period, the same hour yesterday, hours ahead when they
-    were last): each price as its place in the own band; the balance `(asked for - offered) / (asked for + offered)`;
-    and, where known, the shares of both volumes that were traded.
+    Of every time that the public information tells of (the last period, the same hour yesterday, hours ahead
+    when they were last): each price as its place in the own band; the balance `(asked for - offered) /
+    (asked for + offered)`; and, where known, the shares of both volumes that were traded.
 
     Args:
         spec: Names the columns.
-        kind: `public`: all of it. `none`: nothing, the learner is alone in its world (an independent learner).
-            `shuffled`: that of another period, drawn among the last day's: the same numbers without their meaning, as
-            an ablation.
+        kind: `public`: all of it. `none`: nothing, the learner is alone in its world (an independent
+            learner).
+            `shuffled`: that of another period, drawn among the last day's: the same numbers without their
+            meaning, as an ablation.
         rng: Draws for `shuffled`.
     """
 

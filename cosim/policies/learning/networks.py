@@ -1,9 +1,11 @@
-"""Many small networks of one shape, evaluated and trained in one batched computation: one a prosumer, or one for all.
-Plain feed-forward networks, their names and their gradients; what they mean is the learner's affair."""
+"""Many small networks of one shape, evaluated and trained in one batched computation: one a prosumer, or one
+for all. Plain feed-forward networks, their names and their gradients; what they mean is the learner's
+affair."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,8 +17,9 @@ from cosim.core.arrays import FloatArray
 class Networks:
     """G feed-forward networks with tanh between their layers.
 
-    Weights have names: the first layer one for each field of the input, the last one for each field of the output. So
-    they find their place in another scenario, whatever the order of its fields, and what does not fit has a name.
+    Weights have names: the first layer one for each field of the input, the last one for each field of the
+    output. So they find their place in another scenario, whatever the order of its fields, and what does not
+    fit has a name.
 
     Args:
         name: Of the networks, such as `actor`.
@@ -24,8 +27,8 @@ class Networks:
         hidden: Widths of the hidden layers, at least one.
         outputs: Fields of the output.
         count: Networks, G.
-        rng: Draws the weights: Xavier's uniform distribution (Glorot and Bengio, AISTATS 2010), the same for all.
-        device: Where they are.
+        rng: Draws the weights: Xavier's uniform distribution (Glorot and Bengio, AISTATS 2010), the same for
+        all. device: Where they are.
         last: Factor on the weights of the last layer; 0: the output is 0 to begin with.
     """
 
@@ -45,7 +48,7 @@ class Networks:
         self.parameters: list[Tensor] = []
         """Weights (G, in, out) and biases (G, 1, out) of each layer in turn."""
         sizes = (len(inputs), *hidden, len(outputs))
-        for layer, (wide, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (wide, out) in enumerate(pairwise(sizes)):
             bound = (last if layer == len(hidden) else 1.0) * np.sqrt(6.0 / max(wide + out, 1))
             drawn = rng.uniform(-1.0, 1.0, (1, wide, out)) * bound
             for part in (np.repeat(drawn, count, axis=0), np.zeros((count, 1, out))):
@@ -55,11 +58,15 @@ class Networks:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """From (G, B, in) to (G, B, out)."""
+        return self.apply(rows, self.parameters)
+
+    def apply(self, rows: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """The same with other weights of the same shapes, such as those of a target network."""
         hidden = rows
-        for layer in range(0, len(self.parameters), 2):
-            weight, bias = self.parameters[layer : layer + 2]
+        for layer in range(0, len(parameters), 2):
+            weight, bias = parameters[layer : layer + 2]
             hidden = torch.baddbmm(bias, hidden, weight)
-            if layer + 2 < len(self.parameters):
+            if layer + 2 < len(parameters):
                 hidden = torch.tanh(hidden)
         return hidden
 
@@ -69,14 +76,18 @@ class Networks:
         return sum(part.shape[1] * part.shape[2] for part in self.parameters)
 
     def weights(self) -> dict[str, FloatArray]:
-        """The weights by name, a copy: `actor.from.FIELD` (G, out), `actor.to.FIELD` (G, in + 1, the bias last), and
-        the layers between by number."""
+        """The weights by name, a copy: `actor.from.FIELD` (G, out), `actor.to.FIELD` (G, in + 1, the bias
+        last), and the layers between by number."""
         parts = [part.detach().cpu().numpy().astype(float) for part in self.parameters]
-        found = {f"{self.name}.from.{field}": parts[0][:, place].copy() for place, field in enumerate(self.inputs)}
+        found = {
+            f"{self.name}.from.{field}": parts[0][:, place].copy() for place, field in enumerate(self.inputs)
+        }
         for layer, part in enumerate(parts[1:-2]):
             found[f"{self.name}.{layer + 1}"] = part.copy()
         last = np.concatenate(parts[-2:], axis=1)
-        return found | {f"{self.name}.to.{field}": last[:, :, place].copy() for place, field in enumerate(self.outputs)}
+        return found | {
+            f"{self.name}.to.{field}": last[:, :, place].copy() for place, field in enumerate(self.outputs)
+        }
 
     def load(self, weights: Mapping[str, FloatArray]) -> None:
         """Take over weights; they have the names and shapes of `weights`."""
@@ -90,7 +101,8 @@ class Networks:
 
 
 def clip_gradients(parameters: Sequence[Tensor], most: float) -> Tensor:
-    """Scale each network's gradient down to a Euclidean norm of at most `most`; the norms before, shape (G,)."""
+    """Scale each network's gradient down to a Euclidean norm of at most `most`; the norms before, shape
+    (G,)."""
     given = [part.grad for part in parameters if part.grad is not None]
     norm = torch.stack([gradient.square().flatten(1).sum(1) for gradient in given]).sum(0).sqrt()
     factor = (most / (norm + 1e-8)).clamp(max=1.0)
@@ -100,8 +112,9 @@ def clip_gradients(parameters: Sequence[Tensor], most: float) -> Tensor:
 
 
 def by_network(values: FloatArray, count: int, device: torch.device) -> Tensor:
-    """Values of T decisions of n prosumers, shape (T, n, ...), as (G, B, ...) for G networks: each prosumer's T where it
-    has a network of its own (G = n), prosumer after prosumer where there is one for all (G = 1)."""
+    """Values of T decisions of n prosumers, shape (T, n, ...), as (G, B, ...) for G networks: each
+    prosumer's T where it has a network of its own (G = n), prosumer after prosumer where there is one for
+    all (G = 1)."""
     times, n = values.shape[:2]
     rows = np.ascontiguousarray(np.swapaxes(values, 0, 1), dtype=np.float32)
     return torch.as_tensor(rows.reshape(count, n * times // max(count, 1), *values.shape[2:]), device=device)

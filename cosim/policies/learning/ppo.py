@@ -1,15 +1,17 @@
 """`mf-ppo`: mean-field proximal policy optimisation, learning online. Read from top to bottom.
 
-Actor and critic of Schulman et al., "Proximal policy optimization algorithms" (arXiv:1707.06347), with advantages over
-many decisions as in "High-dimensional continuous control using generalized advantage estimation" (ICLR 2016). Both
-read the own observation and the mean field. Two things are made for a market with many prosumers:
+Actor and critic of Schulman et al., "Proximal policy optimization algorithms" (arXiv:1707.06347), with
+advantages over many decisions as in "High-dimensional continuous control using generalized advantage
+estimation" (ICLR 2016). Both read the own observation and the mean field. Two things are made for a market
+with many prosumers:
 
-- The baseline that advantages are measured against knows in hindsight what became public while the decision stood. One
-  prosumer moves the mean field by nothing, so knowing it afterwards biases no gradient, and takes away the luck of the
-  day (a future-conditional baseline: Mesnard et al., "Counterfactual credit assignment in model-free reinforcement
-  learning", ICML 2021).
-- Decisions of some days are learnt from together, each against the policy that took it: PPO's clipped ratio bounds how
-  far it moves (Queeney et al., "Generalized proximal policy optimization with sample reuse", NeurIPS 2021).
+- The baseline that advantages are measured against knows in hindsight what became public while the decision
+  stood. One prosumer moves the mean field by nothing, so knowing it afterwards biases no gradient, and takes
+  away the luck of the day (a future-conditional baseline: Mesnard et al., "Counterfactual credit assignment
+  in model-free reinforcement learning", ICML 2021).
+- Decisions of some days are learnt from together, each against the policy that took it: PPO's clipped ratio
+  bounds how far it moves (Queeney et al., "Generalized proximal policy optimization with sample reuse",
+  NeurIPS 2021).
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
-from cosim.core.config import Config, setting
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.experience import Experience, stacked
-from cosim.policies.learning.learner import Learner, LearnerConfig, _is_a_device
+from cosim.policies.learning.learner import Learner, LearnerConfig, is_a_device
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 TINY = 1e-6
@@ -47,7 +49,10 @@ class PPOConfig(LearnerConfig):
     )
     epochs: int = setting(10, about="Passes over these decisions in each update.", ge=1)
     trace: float = setting(
-        0.9, about="Lambda of the advantages: 0 trusts the critic after one decision, 1 what happened.", ge=0, le=1
+        0.9,
+        about="Lambda of the advantages: 0 trusts the critic after one decision, 1 what happened.",
+        ge=0,
+        le=1,
     )
     clip: float = setting(0.2, about="How far the probability ratio may move before it stops to count.", gt=0)
     entropy: float = setting(0.0, about="Weight of the policy's entropy.", ge=0)
@@ -66,7 +71,7 @@ class MeanFieldPPO(Learner):
     config: PPOConfig
 
     def __init__(
-        self, spec: Spec, n: int, config: Config | None = None, *, seed: int = 0, label: str = ""
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         import torch
@@ -79,8 +84,10 @@ class MeanFieldPPO(Learner):
         outputs = [*actions, *(f"log_std.{name}" for name in actions)]
         self.actor = Networks("actor", reads, hidden, outputs, last=0.0, **common)
         self.critic = Networks("critic", reads, hidden, ("value",), last=0.0, **common)
-        self.baseline = Networks("baseline", (*reads, *self.hindsight_names), hidden, ("value",), last=0.0, **common)
-        first = [own.exploration if _is_a_device(name) else own.margin_exploration for name in actions]
+        self.baseline = Networks(
+            "baseline", (*reads, *self.hindsight_names), hidden, ("value",), last=0.0, **common
+        )
+        first = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
         self.first_log_std = torch.tensor(np.log(first), dtype=torch.float32, device=self.device)
         """Logarithm of the standard deviation that exploration begins with, shape (A,)."""
         judges = [*self.critic.parameters, *self.baseline.parameters]
@@ -105,9 +112,11 @@ class MeanFieldPPO(Learner):
 
         with torch.no_grad():
             shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-            mean, log_std = self._distribution(shaped.reshape(self.networks, self.n // self.networks, -1))
-        mean, log_std = (part.reshape(self.n, -1).cpu().numpy().astype(float) for part in (mean, log_std))
-        tried = np.column_stack([self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action])
+            found = self._distribution(shaped.reshape(self.networks, self.n // self.networks, -1))
+        mean, log_std = (part.reshape(self.n, -1).cpu().numpy().astype(float) for part in found)
+        tried = np.column_stack(
+            [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
+        )
         tried *= explore
         return mean + np.exp(log_std) * tried, {"log_probability": -0.5 * tried**2 - log_std}
 
@@ -149,7 +158,9 @@ class MeanFieldPPO(Learner):
             foreseen = by_prosumer(self.baseline(knowing), n)
         reward = stacked(past, "reward") / self.scale.of()
         joined = np.array([each.joined for each in past])
-        returns = lambda_returns(reward, next_value, stacked(past, "terminated"), joined, self.gamma, own.trace)
+        returns = lambda_returns(
+            reward, next_value, stacked(past, "terminated"), joined, self.gamma, own.trace
+        )
         advantage = self._normalised(returns - foreseen)
         target = by_network(returns, self.networks, self.device)
         weight = by_network(advantage, self.networks, self.device)
@@ -162,7 +173,7 @@ class MeanFieldPPO(Learner):
             baseline_loss = 0.5 * (self.baseline(knowing).squeeze(-1) - target).square().mean(1)
             loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
             self.optimiser.zero_grad()
-            loss.sum().backward()
+            loss.sum().backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(self.actor.parameters, MOST_GRADIENT)
             clip_gradients(self.critic.parameters, MOST_GRADIENT)
             clip_gradients(self.baseline.parameters, MOST_GRADIENT)
@@ -269,8 +280,8 @@ def lambda_returns(
     discount: float,
     trace: float,
 ) -> FloatArray:
-    """Returns of T decisions by TD(lambda), shape (T, n): less a value of the state, the generalised advantage (Schulman
-    et al. 2016, eq. 16).
+    """Returns of T decisions by TD(lambda), shape (T, n): less a value of the state, the generalised
+    advantage (Schulman et al. 2016, eq. 16).
 
         R_t = r_t + discount (1 - terminated_t) [(1 - trace) V(s_t+1) + trace R_t+1]
 
@@ -278,8 +289,8 @@ def lambda_returns(
         reward: Shape (T, n).
         next_value: V(s_t+1) of each, shape (T, n).
         terminated: 1 where nothing of value comes after, shape (T, n).
-        joined: Whether the next decision follows on this one, shape (T,); the last of all counts as not joined.
-        discount: From one decision to the next.
+        joined: Whether the next decision follows on this one, shape (T,); the last of all counts as not
+        joined. discount: From one decision to the next.
         trace: Lambda.
     """
     returns = np.zeros_like(reward)
@@ -291,7 +302,8 @@ def lambda_returns(
 
 
 def clipped_loss(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
-    """PPO's loss, minus the pessimistic of the plain and the clipped objective (Schulman et al. 2017, eq. 7)."""
+    """PPO's loss, minus the pessimistic of the plain and the clipped objective (Schulman et al. 2017, eq.
+    7)."""
     import torch
 
     return -torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)

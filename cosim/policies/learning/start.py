@@ -1,4 +1,5 @@
-"""The rule that a learner starts from, as its settings name it. Which rules there are is the registry's affair."""
+"""The rule that a learner starts from, as its settings name it. Which rules there are is the registry's
+affair."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def parsed(text: str) -> tuple[str, dict[str, Any]]:
     for part in parts:
         name, sign, value = part.partition("=")
         if not sign:
-            raise ValueError(f"{part!r} is not PARAMETER=VALUE (write for example fixed-reservation:value=0.3)")
+            raise ValueError(
+                f"{part!r} is not PARAMETER=VALUE (write for example fixed-reservation:value=0.3)"
+            )
         values[name] = value
     return kind, values
 

@@ -1,0 +1,441 @@
+"""What learners with discrete actions have in common: the levels that they choose among, the value of each
+level (Q), and the memory that they learn it from. How they choose is in a file for each family (`q.py`,
+`actor_critic.py`)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import field_validator
+
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
+from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.learning.experience import Experience, stacked
+from cosim.policies.learning.learner import Learner, LearnerConfig
+from cosim.policies.learning.mean_action import MeanAction, Source
+from cosim.policies.learning.ppo import Scale, explained, plain, tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosim.policies.learning.networks import Networks
+
+
+class LevelsConfig(LearnerConfig):
+    """Parameters that `mf-q` and `mf-ac` share."""
+
+    levels: tuple[float, ...] = setting(
+        (-0.3, 0.0, 0.3, 0.6, 0.9),
+        about="What it chooses among for each field of the action: departures from the start rule.",
+        min_length=2,
+    )
+    mean_action: Source = setting(
+        "public",
+        about="How the others acted in the previous step. `public`: inferred from the public book. `true`: "
+        "what they really did (an ablation, not private). `none`: unknown; with `mean_field: none` an "
+        "independent learner.",
+    )
+    caution: float = setting(
+        0.2,
+        about="What a departure by one unit is thought to cost before anything is known, in units of the "
+        "root mean square reward: it starts near the rule, and experience overrides it.",
+        ge=0,
+    )
+    learning_rate: float = setting(2e-3, about="Step size of Adam for the values of levels.", gt=0)
+    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
+    memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
+    batch: int = setting(
+        16, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1
+    )
+    steps: int = setting(20, about="Steps of Adam in each update.", ge=1)
+    decay: float = setting(
+        0.5,
+        about="Weight decay of AdamW: there are few days to learn from and much that could tell them apart.",
+        ge=0,
+    )
+    follow: float = setting(
+        0.2, about="Share of the way that the slow copy of V moves to V in each update.", gt=0, le=1
+    )
+
+    @field_validator("levels")
+    @classmethod
+    def _differ(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
+            raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
+        return levels
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Decisions of all prosumers, drawn from memory, as tensors (G, B, ...) for G networks."""
+
+    rows: Tensor
+    knowing: Tensor
+    """Rows, and what hindsight tells."""
+    next_rows: Tensor
+    mask: Tensor
+    """1 where the learner decided, (G, B, A)."""
+    chosen: Tensor
+    """1 at the level that was chosen, (G, B, A, L)."""
+    reward: Tensor
+    """In units of the root mean square reward, (G, B)."""
+    odds: Tensor
+    """Probabilities that levels were chosen with, (G, B, A, L)."""
+    goes_on: Tensor
+    """0 where nothing of value comes after, (G, B)."""
+
+    @property
+    def weight(self) -> Tensor:
+        """1 where there is something to learn: the learner decided something, (G, B)."""
+        found: Tensor = self.mask.amax(-1)
+        return found
+
+    def at(self, places: Tensor, networks: int) -> Batch:
+        """The decisions at these places of (n, T, ...), for G networks, (G, B, ...)."""
+
+        def taken(values: Tensor) -> Tensor:
+            return values[:, places].reshape(networks, -1, *values.shape[2:])
+
+        return Batch(**{item.name: taken(getattr(self, item.name)) for item in fields(self)})
+
+    def of_deciders(self) -> Batch:
+        """Without the rows of which nothing is to be learnt; for one network."""
+        keep = self.weight[0] > 0.0
+        return Batch(**{item.name: getattr(self, item.name)[:, keep] for item in fields(self)})
+
+
+class LevelLearner(Learner):
+    """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_networks`.
+
+    The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
+    "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of
+    one prosumer), so L levels of A fields need A L numbers and not L^A. With pi the policy,
+
+        Q(x, m, a) = V(x, m) + sum_f mask_f [q_f(x, m, a_f) - sum_l pi_f(l) q_f(x, m, l)],
+
+    so that V is the mean-field value v_MF, the expectation of Q over the policy. x is the own row, m the mean
+    action of the previous step. With y = r + gamma V(next) of a slow copy of V, the loss is
+
+        [B(x, m, h) + sum_f (q_f(a_f) - sum_l mu_f(l) q_f(l)) - y]^2 / 2 + [Q(x, m, a) - y]^2 / 2,
+
+    the second for V alone. What it learns of levels comes from the first. mu is the policy that chose, so
+    that q learns from contrasts among levels only, whatever the errors of B (Nie and Wager, "Quasi-oracle
+    estimation of heterogeneous treatment effects", Biometrika 2021); and B knows in hindsight what became
+    public, which no prosumer's choice moves, so that the luck of the day does not look like the merit of a
+    level (Mesnard et al., ICML 2021).
+    """
+
+    Config = LevelsConfig
+    config: LevelsConfig
+
+    def __init__(
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
+    ) -> None:
+        super().__init__(spec, n, config, seed=seed, label=label)
+        import torch
+
+        own = self.config
+        if own.mean_action == "true":
+            self.needs = (*self.needs, "everybody")
+        self.levels = np.array(own.levels)
+        self._nearest = np.argsort(np.abs(self.levels), kind="stable")
+        """Levels from the rule outwards: of equal ones the nearest is taken."""
+        self.mean_action = MeanAction(spec, own.mean_action, self.hold)
+        self._fields = [item.name for item in spec.action]
+        reads, known = self.input_names, (*self.input_names, *self.hindsight_names)
+        self.quality = self._network("q", reads, self._per_level())
+        self.start_near_rule(self.quality, -own.caution * np.abs(self.levels))
+        self.value = self._network("value", reads, ("value",))
+        self.baseline = self._network("baseline", known, ("value",))
+        self.slow = self._network("value", reads, ("value",))
+        """A slow copy of V, for targets."""
+        self._follow(1.0)
+        self.optimiser = torch.optim.AdamW(self._rates(), weight_decay=own.decay)
+        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
+        """Decisions from one update to the next."""
+        self.memory: deque[Experience] = deque(maxlen=max(round(own.memory_days * self.decisions_per_day), 1))
+        self.fresh = 0
+        """Decisions since the last update."""
+        self.scale = Scale(n, pooled=own.sharing == "group")
+
+    # What a family implements
+
+    @abstractmethod
+    def _policy(self, rows: Tensor) -> Tensor:
+        """Probabilities of the levels, shape (G, B, A, L)."""
+
+    @abstractmethod
+    def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """What the family learns besides Q: a loss of each network, shape (G,), and its metrics."""
+
+    def _networks(self) -> list[Networks]:
+        """All that learn."""
+        return [self.quality, self.value, self.baseline]
+
+    def _rates(self) -> list[dict[str, Any]]:
+        """What Adam changes, and its step sizes."""
+        return [
+            {"params": each.parameters, "lr": self.config.learning_rate}
+            for each in (self.quality, self.value, self.baseline)
+        ]
+
+    # 1. Decide
+
+    def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """First the rule's level, as nothing has been seen that tells the season; then by the policy."""
+        import torch
+
+        with torch.no_grad():
+            odds = self._policy(self._shaped(rows)).reshape(self.n, -1, len(self.levels))
+        share = odds.cpu().numpy().astype(float)
+        drawn = np.column_stack([self.draw(f"try {name}").random(self.n) for name in self._fields])
+        if self._decision is None:
+            chosen = np.full(drawn.shape, self._nearest[0])
+        elif explore:
+            chosen = sampled(share, drawn)
+        else:
+            chosen = self._nearest[share[..., self._nearest].argmax(axis=-1)]
+        if self._decision is None or not explore:
+            share = np.eye(len(self.levels))[chosen]
+        return self.levels[chosen], {"chosen": chosen.astype(float), "odds": share}
+
+    def _shaped(self, rows: FloatArray) -> Tensor:
+        """Rows of n prosumers, (n, F), for the networks, (G, n / G, F)."""
+        import torch
+
+        shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
+        return shaped.reshape(self.networks, self.n // max(self.networks, 1), -1)
+
+    # 2. Collect
+
+    def _take(self, experience: Experience) -> dict[str, float]:
+        self.scale.add(experience.decision.reward)
+        self.memory.append(experience)
+        self.fresh += 1
+        if self.fresh < self.every:
+            return {}
+        self.fresh = 0
+        return self._update()
+
+    # 3. Learn
+
+    def _update(self) -> dict[str, float]:
+        import torch
+
+        metrics: dict[str, float] = {}
+        past = self._remembered()
+        for _ in range(self.config.steps):
+            batch = self._drawn(past)
+            target = self._target(batch)
+            weight = batch.weight
+            count = weight.sum(1).clamp(min=1.0)
+            q = self._all(self.quality(batch.rows))
+            contrast = advantage(q, batch.chosen, batch.odds, batch.mask)
+            known = self.baseline(batch.knowing).squeeze(-1) + contrast
+            with torch.no_grad():
+                gained = advantage(q, batch.chosen, self._policy(batch.rows), batch.mask)
+            plain_error = self.value(batch.rows).squeeze(-1) + gained - target
+            errors = (known - target).square() + plain_error.square()
+            q_loss = 0.5 * (errors * weight).sum(1) / count
+            family_loss, metrics = self._improve(batch)
+            self.optimiser.zero_grad()
+            torch.autograd.backward((q_loss + family_loss).sum())
+            self.optimiser.step()
+        self._follow(self.config.follow)
+        with torch.no_grad():
+            odds = self._policy(batch.rows)
+            entropy = -(odds * (odds + 1e-12).log()).sum(-1)
+            mean = (odds * torch.as_tensor(self.levels, dtype=odds.dtype, device=odds.device)).sum(-1)
+            acts = batch.mask.sum().clamp(min=1.0)
+            real = weight > 0.0
+            fits = explained(_numbers(target[real]), _numbers(known[real])) if bool(real.any()) else 0.0
+            return {
+                "q_loss": float(q_loss.mean()),
+                "entropy": float((entropy * batch.mask).sum() / acts),
+                "shift": float((mean * batch.mask).sum() / acts),
+                "explained_variance": fits,
+                "return_eur_per_day": float(self.memory[-1].decision.reward.mean()) * self.decisions_per_day,
+                **metrics,
+            }
+
+    def _remembered(self) -> Batch:
+        """All that is remembered, (n, T, ...)."""
+        import torch
+
+        from cosim.policies.learning.networks import by_network
+
+        past = list(self.memory)
+
+        def given(name: str) -> Tensor:
+            return by_network(stacked(past, name), self.n, self.device)
+
+        mask = given("mask") * given("own").unsqueeze(-1)
+        levels = torch.arange(len(self.levels), device=self.device)
+        rows = given("rows")
+        return Batch(
+            rows=rows,
+            knowing=torch.cat([rows, given("hindsight")], dim=-1),
+            next_rows=given("next_rows"),
+            mask=mask,
+            chosen=(given("chosen").unsqueeze(-1) == levels).float(),
+            odds=given("odds"),
+            reward=by_network(stacked(past, "reward") / self.scale.of(), self.n, self.device),
+            goes_on=1.0 - given("terminated"),
+        )
+
+    def _drawn(self, past: Batch) -> Batch:
+        """Decisions drawn from what is remembered, with replacement, those of all prosumers."""
+        import torch
+
+        places = self.rng.integers(past.reward.shape[1], size=self.config.batch)
+        batch = past.at(torch.as_tensor(places, device=self.device), self.networks)
+        return batch.of_deciders() if self.networks == 1 else batch
+
+    def _target(self, batch: Batch) -> Tensor:
+        """y = r + gamma v_MF(next), shape (G, B) (Yang et al. 2018, eq. 8)."""
+        import torch
+
+        with torch.no_grad():
+            after = self.slow(batch.next_rows).squeeze(-1)
+        target: Tensor = batch.reward + self.gamma * batch.goes_on * after
+        return target
+
+    def values(self, inputs: PolicyInputs) -> FloatArray:
+        """Q of every level of every field, the others being left to the policy [EUR], shape (n, A, L)."""
+        import torch
+
+        with torch.no_grad():
+            rows = self._shaped(self._rows(inputs))
+            q, odds = self._all(self.quality(rows)), self._policy(rows)
+            found = self.value(rows).unsqueeze(-1) + q - (q * odds).sum(-1, keepdim=True)
+        return _numbers(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
+
+    # Networks
+
+    def _network(self, name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Networks:
+        from cosim.policies.learning.networks import Networks
+
+        hidden = (self.config.hidden,) * 2
+        rng = self.draw("weights")
+        return Networks(
+            name, reads, hidden, writes, count=self.networks, rng=rng, device=self.device, last=0.0
+        )
+
+    def _per_level(self) -> tuple[str, ...]:
+        """One output for each level of each field, by name."""
+        return tuple(f"{name}@{level:g}" for name in self._fields for level in self.levels)
+
+    def start_near_rule(self, network: Networks, bias: FloatArray) -> None:
+        """Let a network say the same for the levels of every field, to begin with; `bias` has shape (L,)."""
+        import torch
+
+        with torch.no_grad():
+            network.parameters[-1].copy_(torch.as_tensor(np.tile(bias, len(self._fields))))
+
+    def _all(self, outputs: Tensor) -> Tensor:
+        """Outputs of a network by field and level, (G, B, A, L)."""
+        return outputs.reshape(*outputs.shape[:-1], len(self._fields), len(self.levels))
+
+    def _follow(self, share: float) -> None:
+        """Move the slow copy towards what is learnt."""
+        import torch
+
+        with torch.no_grad():
+            for part, new in zip(self.slow.parameters, self.value.parameters, strict=True):
+                part.lerp_(new, share)
+
+    # The mean action is one more input
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What networks read: the mean action comes last."""
+        return (*super().input_names, *self.mean_action.names)
+
+    def _rows(self, inputs: PolicyInputs) -> FloatArray:
+        if self._encoded[0] is not inputs:
+            rows = super()._rows(inputs)
+            others = self.mean_action.of(inputs, *self.encoder.band(inputs))
+            self._encoded = (inputs, np.hstack([rows, others]))
+        return self._encoded[1]
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        """See `Learner.act`."""
+        action = super().act(inputs, explore)
+        self.mean_action.remember(inputs)
+        return action
+
+    # What is kept
+
+    def reset(self, rows: IntArray | None = None) -> None:
+        """A new episode begins; what is remembered of decisions stays."""
+        super().reset(rows)
+        self.mean_action.forget()
+
+    def _modules(self) -> Mapping[str, Tensor]:
+        found = {each.name: each.parameters for each in self._networks()} | {"slow": self.slow.parameters}
+        return {
+            f"{name}.{number}": part for name, parts in found.items() for number, part in enumerate(parts)
+        }
+
+    def weights(self) -> dict[str, FloatArray]:
+        """What was learnt, by the names of the fields; a copy."""
+        return {name: part for each in self._networks() for name, part in each.weights().items()}
+
+    def _load(self, weights: Mapping[str, FloatArray]) -> None:
+        for each in self._networks():
+            each.load(weights)
+        self._follow(1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The memory, the slow copy and the optimiser as well."""
+        return {
+            **super().state_dict(),
+            "slow": self.slow.weights(),
+            "optimiser": plain(self.optimiser.state_dict()),
+            "memory": [each.state() for each in self.memory],
+            "fresh": self.fresh,
+            "scale": self.scale.state(),
+            "mean_action": self.mean_action.state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Policy.load_state_dict`."""
+        super().load_state_dict(state)
+        self.slow.load(state["slow"])
+        self.optimiser.load_state_dict(tensors(state["optimiser"]))
+        self.memory.clear()
+        self.memory.extend(Experience.of_state(each) for each in state["memory"])
+        self.fresh = int(state["fresh"])
+        self.scale.load_state(state["scale"])
+        self.mean_action.load_state(state["mean_action"])
+
+
+def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
+    """What the choice is worth more than the policy's expectation: sum_f mask_f [q_f(a_f) - sum_l odds_f(l)
+    q_f(l)].
+
+    Args:
+        q: Of every level of every field, shape (..., A, L).
+        chosen: 1 at the level chosen, shape (..., A, L).
+        odds: Probabilities of the levels, shape (..., A, L).
+        mask: 1 where there is something to decide, shape (..., A).
+    """
+    return ((q * (chosen - odds)).sum(-1) * mask).sum(-1)
+
+
+def sampled(share: FloatArray, drawn: FloatArray) -> IntArray:
+    """Levels drawn with probabilities `share`, shape (..., L), from numbers in [0, 1), shape (...)."""
+    below = share.cumsum(axis=-1)
+    below[..., -1] = np.inf  # rounding must not lead beyond the last level
+    return np.asarray((drawn[..., None] >= below).sum(axis=-1), dtype=np.int64)
+
+
+def _numbers(values: Tensor) -> FloatArray:
+    return np.asarray(values.detach().cpu().numpy(), dtype=float)

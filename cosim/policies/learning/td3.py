@@ -1,0 +1,424 @@
+"""`mf-td3`: a deterministic actor and critics that see the mean field, learning online from a replay memory.
+Read from top to bottom.
+
+Fujimoto, van Hoof and Meger, "Addressing function approximation error in actor-critic methods" (ICML 2018):
+two critics of which the lower one is believed, an actor that learns more slowly than they do, and targets
+smoothed over neighbouring actions. With one critic, no delay and no smoothing it is DDPG (Lillicrap et al.,
+"Continuous control with deep reinforcement learning", ICLR 2016). Actor and critic read the own observation
+and the mean field; with `mean_field: none` they are independent learners.
+
+What is made for a market with many prosumers:
+
+- The critic may know in hindsight what became public while a decision stood, and the own inflexible energy.
+  Given the observation it is independent of what one prosumer does, or hangs on it by so much as vanishes
+  when there are many, so
+
+      E over hindsight h of  d Q(observation, h, action) / d action  =  d Q(observation, action) / d action,
+
+  and the actor, which does not know it, climbs the same slope with less noise: the luck of the day is
+  explained. (Mesnard et al., ICML 2021, do so for a baseline.) Where one prosumer moves the market it is an
+  approximation.
+- All learn at once, so a critic soon judges where nobody has been. The actor is held near what was done in
+  the decisions that it learns from (Fujimoto and Gu, "A minimalist approach to offline reinforcement
+  learning", NeurIPS 2021). Online, what was done follows the actor: where it settles, the slope of the critic
+  is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
+from cosim.policies.contract import Spec
+from cosim.policies.learning.experience import Experience
+from cosim.policies.learning.learner import HINDSIGHT, Learner, LearnerConfig, is_a_device
+from cosim.policies.learning.ppo import Scale, explained, plain, tensors
+from cosim.policies.learning.replay import Replay
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cosim.policies.learning.networks import Networks
+
+REACH = 2.0
+"""How far the actor can depart from its rule: from one end of the action to the other."""
+MOST_GRADIENT = 1.0
+"""Largest Euclidean norm of a network's gradient."""
+
+
+class TD3Config(LearnerConfig):
+    """Parameters of `mf-td3`."""
+
+    hindsight: Literal["all", "public", "none"] = setting(
+        "all",
+        about="What critics know beyond what was known at the decision. `public`: what became public while "
+        "it stood. `all`: the own inflexible energy as well. `none`: nothing.",
+    )
+    learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
+    critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
+    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
+    steps: int = setting(20, about="Gradient steps of the critics in each update.", ge=1)
+    batch: int = setting(16, about="Decisions of every prosumer in each step.", ge=1)
+    memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
+    warmup_days: float = setting(
+        7.0, unit="d", about="It only tries things for so long, and learns then.", ge=0
+    )
+    critics: Literal[1, 2] = setting(2, about="Critics of which the lowest value counts in targets.")
+    delay: int = setting(2, about="Steps of the critics for each step of the actor and the targets.", ge=1)
+    stay: float = setting(
+        0.1,
+        about="Weight of staying near what was done in the decisions that it learns from, in units of "
+        "`exploration`: keeps the actor where the critics have been.",
+        ge=0,
+    )
+    follow: float = setting(
+        0.02, about="By which share targets move towards the networks in a step.", gt=0, le=1
+    )
+    target_noise: float = setting(0.1, about="Standard deviation over which targets are smoothed.", ge=0)
+    target_noise_most: float = setting(0.2, about="Where that noise is cut off.", ge=0)
+    margin_exploration: float = setting(
+        0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
+    )
+    exploration_days: float = setting(
+        60.0, unit="d", about="In which time what it tries becomes narrower by a factor of e.", gt=0
+    )
+    least_exploration: float = setting(
+        0.05, about="How narrow it gets at most, as a standard deviation.", ge=0, le=1
+    )
+    exploration_hours: float = setting(
+        0.0,
+        unit="h",
+        about="How long it goes on trying the same: in that time the correlation of what is tried falls "
+        "to 1/e; 0: anew with every decision.",
+        ge=0,
+    )
+
+
+class MeanFieldTD3(Learner):
+    """Learns by the slope of critics along its actions, once a day."""
+
+    name = "mf-td3"
+    summary = "Mean-field TD3: deterministic actor-critic, learns online how far to depart from a rule"
+    Config = TD3Config
+    config: TD3Config
+
+    def __init__(
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
+    ) -> None:
+        super().__init__(spec, n, config, seed=seed, label=label)
+        import torch
+
+        from cosim.policies.learning.networks import Networks
+
+        own, hidden = self.config, (self.config.hidden,) * 2
+        actions = tuple(item.name for item in spec.action)
+        self.seen = _columns(self.hindsight_names, own.hindsight)
+        """Columns of hindsight that critics read."""
+        self._check_size()
+        common: dict[str, Any] = {"count": self.networks, "device": self.device, "last": 0.0}
+        self.actor = Networks("actor", self.input_names, hidden, actions, rng=self.draw("weights"), **common)
+        self.critics = [
+            Networks(
+                f"critic_{k + 1}",
+                self.critic_names,
+                hidden,
+                ("value",),
+                rng=self.draw(f"critic {k}"),
+                **common,
+            )
+            for k in range(own.critics)
+        ]
+        self._targets = [[part.detach().clone() for part in each.parameters] for each in self._learning]
+        judges = [part for critic in self.critics for part in critic.parameters]
+        self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=own.learning_rate)
+        self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
+        wide = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
+        self.exploration: FloatArray = np.array(wide)
+        """Standard deviation of what it tries to begin with, shape (A,)."""
+        gap = 24.0 / self.decisions_per_day
+        self.memory_of_trying = (
+            float(np.exp(-gap / own.exploration_hours)) if own.exploration_hours > 0.0 else 0.0
+        )
+        self._tried: FloatArray | None = None
+        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
+        """Decisions from one update to the next."""
+        self.warmup = round(own.warmup_days * self.decisions_per_day)
+        self.memory = Replay(max(round(own.memory_days * self.decisions_per_day), 1))
+        self._waiting: Experience | None = None
+        self.fresh = self.taken = self.step = 0
+        """Decisions since the last update, decisions of all time, steps of the critics."""
+        self.scale = Scale(n, pooled=own.sharing == "group")
+
+    @property
+    def critic_names(self) -> tuple[str, ...]:
+        """What a critic reads: what the actor reads, hindsight, and the shift."""
+        hindsight = (self.hindsight_names[column] for column in self.seen)
+        return (*self.input_names, *hindsight, *(f"shift.{item.name}" for item in self.spec.action))
+
+    @property
+    def critic_width(self) -> int:
+        """Numbers that a critic reads; the same for any number of prosumers."""
+        return len(self.critic_names)
+
+    def _check_size(self) -> None:
+        """Before networks are made: whether they fit into memory. Here they do, however many others there
+        are."""
+
+    @property
+    def _learning(self) -> list[Networks]:
+        """Networks that have a target."""
+        return [self.actor, *self.critics]
+
+    # 1. Decide: the actor's shift, and noise
+
+    def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
+        import torch
+
+        drawn = np.column_stack(
+            [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
+        )
+        kept = self.memory_of_trying
+        self._tried = drawn if self._tried is None else kept * self._tried + np.sqrt(1.0 - kept**2) * drawn
+        with torch.no_grad():
+            shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
+            shift = self._shift(
+                shaped.reshape(self.networks, self.n // self.networks, -1), self.actor.parameters
+            )
+        mean = shift.reshape(self.n, -1).cpu().numpy().astype(float)
+        return np.clip(mean + explore * self.width * self._tried, -REACH, REACH), {}
+
+    @property
+    def width(self) -> FloatArray:
+        """Standard deviation of what it tries now, shape (A,)."""
+        narrower = np.exp(-self.taken / (self.decisions_per_day * self.config.exploration_days))
+        least = np.minimum(self.config.least_exploration, self.exploration)
+        return np.asarray(np.maximum(self.exploration * narrower, least))
+
+    def _shift(self, rows: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        """The actor's shift with these weights, shape (G, B, A)."""
+        return REACH * (self.actor.apply(rows, weights) / REACH).tanh()
+
+    # 2. Remember: a decision once it is known what was seen in hindsight of the one that followed
+
+    def _take(self, experience: Experience) -> dict[str, float]:
+        self.scale.add(experience.decision.reward)
+        self._followed(experience)
+        self._waiting = experience
+        if not experience.joined:
+            self._followed(None)
+        self.fresh, self.taken = self.fresh + 1, self.taken + 1
+        if self.fresh < self.every or self.taken < self.warmup or not len(self.memory):
+            return {}
+        self.fresh = 0
+        return self._update(experience)
+
+    def _followed(self, following: Experience | None) -> None:
+        """Remember the decision that waits. Where nothing followed, though life went on, a critic that wants
+        hindsight has none to go on with: such rows do not count."""
+        if self._waiting is None:
+            return
+        past, decision = self._waiting, self._waiting.decision
+        counts = decision.own & (past.terminated | (following is not None) | (not self.seen))
+        after = past.hindsight * 0.0 if following is None else following.hindsight
+        self.memory.add(
+            rows=decision.rows,
+            shift=np.where(decision.mask, decision.shift, 0.0),
+            mask=decision.mask.astype(float),
+            reward=decision.reward,
+            hindsight=past.hindsight[:, self.seen],
+            next_rows=past.next_rows,
+            next_hindsight=after[:, self.seen],
+            terminated=past.terminated.astype(float),
+            counts=counts.astype(float),
+        )
+        self._waiting = None
+
+    # 3. Learn
+
+    def _update(self, latest: Experience) -> dict[str, float]:
+        for _ in range(self.config.steps):
+            batch = self._batch()
+            found = self._judge(batch)
+            self.step += 1
+            if self.step % self.config.delay == 0:
+                self._act_better(batch)
+                for each, target in zip(self._learning, self._targets, strict=True):
+                    follow(target, each.parameters, self.config.follow)
+        import torch
+
+        with torch.no_grad():
+            shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
+            found["shift"] = float(shift.sum() / batch["mask"].sum().clamp(min=1.0))
+        found["standard_deviation"] = float(self.width[self.learnt].mean()) if self.learnt.any() else 0.0
+        found["remembered"] = float(len(self.memory))
+        found["return_eur_per_day"] = float(latest.decision.reward.mean()) * self.decisions_per_day
+        return found
+
+    def _batch(self) -> dict[str, Tensor]:
+        """Some decisions of every prosumer, by network: shape (G, B, ...)."""
+        from cosim.policies.learning.networks import by_network
+
+        own = self.config
+        entries = self.memory.at(self.memory.draw(own.batch, self.draw("batch")))
+        entries["reward"] = entries["reward"] / self.scale.of().astype(np.float32)
+        noise = own.target_noise * self.draw("smoothing").standard_normal(entries["shift"].shape)
+        entries["noise"] = np.clip(noise, -own.target_noise_most, own.target_noise_most).astype(np.float32)
+        return {name: by_network(values, self.networks, self.device) for name, values in entries.items()}
+
+    def _read(self, batch: Mapping[str, Tensor], shift: Tensor, following: bool = False) -> Tensor:
+        """What critics read of a decision, or of the one that followed it, shape (G, B, critic_width).
+
+        Args:
+            batch: Decisions.
+            shift: What the prosumers do in it, each judged for its own, shape (G, B, A).
+            following: Whether it is about the decision that followed.
+        """
+        import torch
+
+        before = "next_" if following else ""
+        return torch.cat([batch[f"{before}rows"], batch[f"{before}hindsight"], shift], dim=-1)
+
+    def _next_shift(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The smoothed shift of the target actor in the decision that follows, shape (G, B, A)."""
+        shift = self._shift(batch["next_rows"], self._targets[0])
+        return (shift + batch["noise"]).clamp(-REACH, REACH) * batch["mask"]
+
+    def _judge(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
+        """A step of the critics towards their targets."""
+        import torch
+
+        from cosim.policies.learning.networks import clip_gradients
+
+        with torch.no_grad():
+            read = self._read(batch, self._next_shift(batch), following=True)
+            values = [
+                critic.apply(read, target).squeeze(-1)
+                for critic, target in zip(self.critics, self._targets[1:], strict=True)
+            ]
+            target = td_target(batch["reward"], batch["terminated"], self.gamma, values)
+        read = self._read(batch, batch["shift"])
+        errors = [critic(read).squeeze(-1) - target for critic in self.critics]
+        losses = [0.5 * (batch["counts"] * error.square()).mean(1) for error in errors]
+        self.critic_optimiser.zero_grad()
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        norms = [clip_gradients(critic.parameters, MOST_GRADIENT) for critic in self.critics]
+        self.critic_optimiser.step()
+        wanted, error = (part.detach().cpu().numpy().astype(float) for part in (target, errors[0]))
+        return {
+            "critic_loss": float(torch.stack(losses).detach().mean()),
+            "value": float(wanted.mean()),
+            "explained_variance": explained(wanted, wanted + error),
+            "gradient_norm": float(torch.stack(norms).mean()),
+        }
+
+    def _act_better(self, batch: Mapping[str, Tensor]) -> None:
+        """A step of the actor up the first critic, held back by what was done (Fujimoto and Gu 2021, eq.
+        3)."""
+        import torch
+
+        from cosim.policies.learning.networks import clip_gradients
+
+        shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
+        value = self.critics[0](self._read(batch, shift)).squeeze(-1)
+        wide = torch.as_tensor(self.exploration.astype(np.float32), device=self.device)
+        away = 0.5 * ((shift - batch["shift"]) / wide).square().sum(-1)
+        loss = -(batch["counts"] * (value - self.config.stay * away)).mean(1)
+        self.actor_optimiser.zero_grad()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        clip_gradients(self.actor.parameters, MOST_GRADIENT)
+        self.actor_optimiser.step()
+
+    # What is kept
+
+    def reset(self, rows: IntArray | None = None) -> None:
+        """A new episode: what is remembered of the last one is not followed by it."""
+        super().reset(rows)
+        self._followed(None)
+        self._tried = None
+
+    def _modules(self) -> Mapping[str, Tensor]:
+        own = {
+            f"{each.name}.{number}": part
+            for each in self._learning
+            for number, part in enumerate(each.parameters)
+        }
+        targets = {
+            f"target {each.name}.{number}": part
+            for each, target in zip(self._learning, self._targets, strict=True)
+            for number, part in enumerate(target)
+        }
+        return own | targets
+
+    def weights(self) -> dict[str, FloatArray]:
+        """What was learnt, by the names of the fields; a copy. Targets are not in it: they start from it."""
+        return {name: values for each in self._learning for name, values in each.weights().items()}
+
+    def _load(self, weights: Mapping[str, FloatArray]) -> None:
+        for each, target in zip(self._learning, self._targets, strict=True):
+            each.load(weights)
+            follow(target, each.parameters, 1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Targets, optimisers and memory as well."""
+        return {
+            **super().state_dict(),
+            "targets": plain(self._targets),
+            "optimisers": [
+                plain(each.state_dict()) for each in (self.actor_optimiser, self.critic_optimiser)
+            ],
+            "memory": self.memory.state(),
+            "waiting": None if self._waiting is None else self._waiting.state(),
+            "tried": None if self._tried is None else self._tried.copy(),
+            "counts": (self.fresh, self.taken, self.step),
+            "scale": self.scale.state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Policy.load_state_dict`."""
+        super().load_state_dict(state)
+        for target, kept in zip(self._targets, tensors(state["targets"]), strict=True):
+            follow(target, [part.to(self.device) for part in kept], 1.0)
+        for optimiser, kept in zip(
+            (self.actor_optimiser, self.critic_optimiser), state["optimisers"], strict=True
+        ):
+            optimiser.load_state_dict(tensors(kept))
+        self.memory.load_state(state["memory"])
+        self._waiting = None if state["waiting"] is None else Experience.of_state(state["waiting"])
+        self._tried = None if state["tried"] is None else np.array(state["tried"], dtype=float)
+        self.fresh, self.taken, self.step = map(int, state["counts"])
+        self.scale.load_state(state["scale"])
+
+
+def _columns(names: Sequence[str], which: str) -> list[int]:
+    """Columns of hindsight that count."""
+    if which == "none":
+        return []
+    return [column for column, name in enumerate(names) if which == "all" or name not in HINDSIGHT]
+
+
+def td_target(reward: Tensor, terminated: Tensor, discount: float, values: Sequence[Tensor]) -> Tensor:
+    """What critics learn (Fujimoto et al. 2018, eq. 10): `r + discount (1 - terminated) min over k of Q_k`.
+
+    Args:
+        reward: Of the decision, scaled, shape (G, B).
+        terminated: 1 where nothing of value comes after, shape (G, B).
+        discount: From one decision to the next.
+        values: Of the following decision by each target critic, shape (G, B) each.
+    """
+    import torch
+
+    return reward + discount * (1.0 - terminated) * torch.stack(list(values)).amin(0)
+
+
+def follow(target: Sequence[Tensor], weights: Sequence[Tensor], share: float) -> None:
+    """Move targets by a share of the way towards the weights (Polyak averaging)."""
+    import torch
+
+    with torch.no_grad():
+        for slow, part in zip(target, weights, strict=True):
+            slow.lerp_(part, share)

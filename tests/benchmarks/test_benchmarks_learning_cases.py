@@ -1,0 +1,99 @@
+"""What `cosim bench learning` declares: every policy takes part, in every way of sharing that it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from cosim.benchmarks.learning import cases
+from cosim.benchmarks.learning.cases import ABLATIONS, FULL, QUICK, SHARING
+from cosim.core.config import Config, setting
+from cosim.policies import registry
+from cosim.policies.contract import Policy
+
+
+class _Config(Config):
+    """Of a learner that pools data, or does not; that has a mean action."""
+
+    sharing: str = setting("group", about="s", pattern="none|group")
+    mean_action: str = setting("public", about="m", pattern="public|true|none")
+    mean_field: str = setting("public", about="f", pattern="public|none")
+
+
+class _Learner(Policy):
+    """A class to declare parameters by."""
+
+    learns = True
+    Config = _Config
+
+
+@pytest.fixture
+def learner(monkeypatch: pytest.MonkeyPatch) -> str:
+    find = registry.load
+    monkeypatch.setattr(registry, "load", lambda name: _Learner if name == "own:Learner" else find(name))
+    return "own:Learner"
+
+
+def test_all_learners_of_the_registry_and_all_rules_take_part() -> None:
+    kinds = {one.kind for one in cases.contenders(FULL)}
+    assert kinds == set(registry.names())
+    assert set(cases.learners()) == {name for name in registry.names() if registry.load(name).learns}
+    assert "mf-ppo" in cases.learners() and "zip" not in cases.learners()
+    modes = {one.bidding for one in cases.contenders(FULL)}
+    assert modes == {"reservation", "setpoint"}
+
+
+def test_every_contender_has_a_name_of_its_own() -> None:
+    stems = [one.stem for one in cases.contenders(FULL)]
+    stems += [one.stem for one in cases.ablation_contenders(FULL)]
+    plain = [cases.variants(kind)[0].contender().stem for kind in cases.learners()]
+    assert len(stems) - len(plain) == len(set(stems))  # an ablation starts from a contender that is there
+
+
+def test_zip_gets_rounds_and_others_do_not() -> None:
+    assert {one.rounds for one in cases.contenders(FULL) if one.kind == "zip"} == {cases.ROUNDS}
+    assert {one.rounds for one in cases.contenders(FULL) if one.kind != "zip"} == {None}
+
+
+def test_mf_ppo_is_ablated_as_declared() -> None:
+    found = {one.label: one.parameters for one in cases.ablated("mf-ppo", tuple(ABLATIONS))}
+    assert found == {
+        "federated": {"sharing": "federated"},
+        "federated; no mean field": {"sharing": "federated", "mean_field": "none"},
+        "federated; shuffled mean field": {"sharing": "federated", "mean_field": "shuffled"},
+        "federated; private data pooled": {"sharing": "group"},
+    }
+
+
+def test_a_learner_takes_part_in_the_ways_that_it_has(learner: str) -> None:
+    assert [one.name for one in cases.variants(learner)] == ["own:Learner, none"]
+    found = {one.label: one.parameters for one in cases.ablated(learner, tuple(ABLATIONS))}
+    assert found == {
+        "none": {"sharing": "none"},
+        "none; no mean field": {"sharing": "none", "mean_field": "none", "mean_action": "none"},
+        "none; private data pooled": {"sharing": "group"},
+        "none; true mean action, not private": {"sharing": "none", "mean_action": "true"},
+    }
+    assert SHARING == ("federated", "none")
+
+
+def test_learning_is_measured_against_the_rule_that_learners_start_from() -> None:
+    rule = cases.start_rule()
+    written = registry.load("mf-ppo").Config.model_fields["start"].default
+    assert written == ":".join([rule.kind, *(f"{key}={value}" for key, value in rule.parameters.items())])
+    assert not rule.tune
+
+
+@pytest.mark.parametrize(
+    ("size", "counts"),
+    [(10, [4, 2, 4]), (30, [12, 5, 13]), (100, [40, 18, 42]), (300, [120, 54, 126]), (1000, [400, 180, 420])],
+)
+def test_the_reference_case_is_scaled_in_proportion(size: int, counts: list[int]) -> None:
+    scenario = cases.scaled(size)
+    assert [group.count for group in scenario.groups] == counts
+    assert scenario.name == f"reference-{size}"
+
+
+def test_quick_is_a_small_part_of_it() -> None:
+    assert (QUICK.seeds, len(QUICK.biddings), QUICK.cases) == (1, 1, ("reference-100",))
+    assert {one.kind for one in cases.contenders(QUICK)} <= {one.kind for one in cases.contenders(FULL)}
+    assert max(QUICK.sizes) <= 100

@@ -1,0 +1,313 @@
+"""mf-ppo outside a simulation: its formulas by hand, what it starts from, what it learns, and what it keeps
+to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.core.arrays import FloatArray
+from cosim.core.envelope import Envelope
+from cosim.core.records import Field
+from cosim.errors import InputError, PolicyError
+from cosim.policies import PolicyInputs, Spec, Transition, create
+from cosim.policies.learning.encoding import DayAhead
+from cosim.policies.learning.learner import Learner
+from cosim.policies.learning.ppo import clipped_loss, explained, lambda_returns
+from cosim.policies.outlook import Owned
+from cosim.policies.rules.baseline import Reader, device_actions, value_action
+from cosim.policies.sample import sample_inputs, sample_spec
+from cosim.policies.sample_outlook import sample_outlook
+
+SPEC = sample_spec("reservation", devices=("battery",))
+QUICK: dict[str, Any] = {"decide_hours": 0.5, "update_hours": 1.0, "epochs": 2, "foresight": False}
+"""Two periods a decision, an update every two decisions."""
+PLAIN = Spec(
+    (Field("seen", "1", -1.0, 1.0, "A number."),), (), (Field("thing.value", "1", -1.0, 1.0, "An action."),)
+)
+
+
+def given(n: int, count: int, seed: int = 3, spec: Spec = SPEC) -> list[PolicyInputs]:
+    rng = np.random.default_rng(seed)
+    return [sample_inputs(spec, n, rng) for _ in range(count)]
+
+
+def taught(
+    policy: Learner, known: list[PolicyInputs], reward: Callable[[FloatArray, int], FloatArray]
+) -> list[Any]:
+    """Actions and metrics of a policy that goes through periods and learns from each."""
+    off, found = np.zeros(policy.n, dtype=bool), []
+    for index, (inputs, following) in enumerate(pairwise(known)):
+        action = policy.act(inputs)
+        worth = reward(action, index)
+        metrics = policy.learn(Transition(inputs, action, worth, following, off, off, ~off))
+        found.append((action, metrics))
+    return found
+
+
+def by_draw(n: int, seed: int = 5) -> Callable[[FloatArray, int], FloatArray]:
+    rewards = np.random.default_rng(seed).normal(size=(100, n))
+    return lambda action, index: rewards[index]
+
+
+def made(n: int = 4, spec: Spec = SPEC, **parameters: Any) -> Learner:
+    policy = create("mf-ppo", spec, n, 1, **{**QUICK, **parameters})
+    assert isinstance(policy, Learner)
+    return policy
+
+
+def test_returns_by_hand() -> None:
+    """R2 = 3 + 0.5 x 8; R1 = 2 + 0.5 (0.75 x 6 + 0.25 R2); R0 = 1 + 0.5 (0.75 x 4 + 0.25 R1)."""
+    reward, value = np.array([[1.0], [2.0], [3.0]]), np.array([[4.0], [6.0], [8.0]])
+    joined = np.array([True, True, True])
+    found = lambda_returns(reward, value, np.zeros((3, 1)), joined, 0.5, 0.25)
+    last = 3.0 + 0.5 * 8.0
+    middle = 2.0 + 0.5 * (0.75 * 6.0 + 0.25 * last)
+    assert found[:, 0] == pytest.approx([1.0 + 0.5 * (0.75 * 4.0 + 0.25 * middle), middle, last])
+
+
+def test_nothing_is_carried_over_an_end_or_a_gap() -> None:
+    reward, value = np.array([[1.0], [2.0], [3.0]]), np.array([[4.0], [6.0], [8.0]])
+    ended = np.array([[1.0], [0.0], [0.0]])
+    found = lambda_returns(reward, value, ended, np.array([True, False, True]), 0.5, 1.0)
+    assert found[:, 0] == pytest.approx([1.0, 2.0 + 0.5 * 6.0, 3.0 + 0.5 * 8.0])
+
+
+def test_returns_less_values_are_generalised_advantages() -> None:
+    """Against the sum of discounted errors of one step (Schulman et al. 2016, eq. 16)."""
+    rng = np.random.default_rng(1)
+    reward, value = rng.normal(size=(7, 3)), rng.normal(size=(8, 3))
+    found = lambda_returns(reward, value[1:], np.zeros((7, 3)), np.ones(7, dtype=bool), 0.9, 0.8) - value[:-1]
+    error = reward + 0.9 * value[1:] - value[:-1]
+    for t in range(7):
+        sum_of_errors = sum((0.9 * 0.8) ** k * error[t + k] for k in range(7 - t))
+        assert found[t] == pytest.approx(sum_of_errors)
+
+
+def test_clipped_loss_by_hand() -> None:
+    ratio = torch.tensor([1.5, 0.5, 1.5, 0.5, 1.1])
+    advantage = torch.tensor([1.0, 1.0, -1.0, -1.0, 2.0])
+    assert clipped_loss(ratio, advantage, 0.2).tolist() == pytest.approx([-1.2, -0.5, 1.5, 0.8, -2.2])
+
+
+def test_explained_variance_by_hand() -> None:
+    target = np.array([1.0, 2.0, 3.0])
+    assert explained(target, target) == 1.0 and explained(target, np.zeros(3)) == 0.0
+    assert explained(np.ones(3), np.zeros(3)) == 0.0
+
+
+@pytest.mark.parametrize("start", ["self-consumption", "nothing", "fixed-reservation:value=0.3"])
+def test_it_starts_from_its_rule(start: str) -> None:
+    policy, (inputs,) = made(start=start), given(4, 1)
+    action = policy.act(inputs, explore=False)
+    expected = {"self-consumption": inputs.rule_action, "nothing": np.zeros((4, 3))}.get(start)
+    if expected is None:
+        expected = create("fixed-reservation", SPEC, 4, 1, value=0.3).act(inputs)
+    assert (action == expected).all()
+
+
+def test_what_it_tries_stands_until_it_decides_again() -> None:
+    policy, known = made(start="nothing", decide_hours=1.0), given(4, 9)
+    actions = np.stack([policy.act(inputs) for inputs in known])
+    for first in (0, 4):
+        assert (actions[first : first + 4] == actions[first]).all()
+    assert (actions[0][:, 2] != actions[4][:, 2]).all()
+
+
+def test_it_foresees_its_own_day_when_it_decides() -> None:
+    """Load of 2 kWh a quarter-hour in the first half of the day, plants that give up to 1 kWh in the
+    second."""
+    policy = made(n=2, foresight=True, decide_hours=1.0)
+    (inputs,) = given(2, 1)
+    half = np.repeat([[1.0], [0.0]], 48, axis=0)
+    load = Owned(
+        np.array([0]),
+        np.zeros(1, dtype=np.int64),
+        "load",
+        Envelope("electricity", 2 * half, 2 * half),
+        *_open(1),
+    )
+    plants = Envelope("electricity", -np.repeat(1.0 - half, 2, axis=1), np.zeros((96, 2)))
+    plant = Owned(np.array([1, 1]), np.arange(2), "generation", plants, *_open(2))
+    look = replace(sample_outlook(inputs, SPEC), devices={"load": load, "pv": plant})
+    assert DayAhead.encode(look) == pytest.approx(np.arcsinh(np.array([[4.0, 0.0], [0.0, 4.0]]) / 0.25))
+    assert policy.looks_now
+    policy.act(replace(inputs, outlook=look))
+    assert not policy.looks_now, "its decision stands for another three periods"
+    with pytest.raises(PolicyError, match="needs an outlook"):
+        made(foresight=True).act(inputs)
+
+
+def _open(count: int) -> list[FloatArray]:
+    return [np.zeros(count) for _ in range(5)]
+
+
+def test_margins_stay_the_rules_unless_they_are_learnt() -> None:
+    known = given(4, 3)
+    for margins, same in (("rule", True), ("learn", False)):
+        policy = made(start="nothing", margins=margins)
+        assert all((policy.act(inputs)[:, :2] == 0.0).all() == same for inputs in known)
+
+
+@pytest.mark.parametrize("sharing", ["none", "federated", "group"])
+def test_it_learns_the_best_shift(sharing: str) -> None:
+    """Reward -(a - 0.4)^2, nothing to be foreseen: the mean goes from 0 to 0.4."""
+    policy = create(
+        "mf-ppo", PLAIN, 20, 1, sharing=sharing, start="nothing", update_hours=384.0, memory_days=16.0,
+        exploration=0.3, learning_rate=3e-3, hidden=8, discount=0.0,
+    )  # fmt: skip
+    rng = np.random.default_rng(2)
+    known = [
+        PolicyInputs(
+            seen := rng.uniform(-1, 1, (20, 1)), np.zeros((20, 0)), seen * 0.0, np.ones((20, 1), dtype=bool)
+        )
+        for _ in range(16 * 40 + 1)
+    ]
+    taught(policy, known, lambda action, _: -np.square(action[:, 0] - 0.4))  # type: ignore[arg-type]
+    assert policy.act(known[0], explore=False).mean() == pytest.approx(0.4, abs=0.08)
+
+
+def others_changed(known: list[PolicyInputs]) -> list[PolicyInputs]:
+    """All prosumers but the first get other private data; what is public stays."""
+    fresh = given(len(known[0]), len(known), seed=99)
+    changed = []
+    for mine, theirs in zip(known, fresh, strict=True):
+        parts = {
+            name: np.concatenate([getattr(mine, name)[:1], getattr(theirs, name)[1:]])
+            for name in ("observation", "rule_action", "action_mask")
+        }
+        changed.append(replace(mine, **parts))
+    return changed
+
+
+def of_first(policy: Learner) -> list[FloatArray]:
+    return [array[0] for array in policy.weights().values()]
+
+
+def test_without_sharing_neither_actions_nor_updates_depend_on_others() -> None:
+    known = given(4, 20)
+    first, second = made(sharing="none"), made(sharing="none")
+    before = of_first(first)
+    one = taught(first, known, by_draw(4))
+    others = by_draw(4, seed=6)
+    two = taught(
+        second, others_changed(known), lambda a, i: np.concatenate([by_draw(4)(a, i)[:1], others(a, i)[1:]])
+    )
+    for (mine, _), (theirs, _) in zip(one, two, strict=True):
+        assert (mine[0] == theirs[0]).all()
+    for mine, theirs in zip(of_first(first), of_first(second), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, of_first(first), strict=True)), (
+        "it has learnt"
+    )
+
+
+def test_in_federation_only_the_weights_cross() -> None:
+    """Up to the first update nothing of others is in an action; given the same weights nothing ever is."""
+    known, changed = given(4, 20), others_changed(given(4, 20))
+    first, second = made(sharing="federated"), made(sharing="federated")
+    one, two = taught(first, known, by_draw(4)), taught(second, changed, by_draw(4))
+    update = next(index for index, (_, metrics) in enumerate(one) if metrics)
+    for (mine, _), (theirs, _) in zip(one[: update + 1], two[: update + 1], strict=True):
+        assert (mine[0] == theirs[0]).all()
+    weights = first.weights()
+    assert any(not np.array_equal(array, second.weights()[name]) for name, array in weights.items())
+    second.load_weights(weights)
+    for policy in (first, second):
+        policy.reset()
+    for mine, theirs in zip(known, changed, strict=True):
+        assert (first.act(mine, explore=False)[0] == second.act(theirs, explore=False)[0]).all()
+
+
+def test_in_federation_each_measures_by_its_own_rewards() -> None:
+    """Whoever has a thousandth of the reward counts as much for the weights."""
+    known = given(4, 20)
+    small = np.array([1.0, 1e-3, 1.0, 1e3])
+    first, second = made(sharing="federated"), made(sharing="federated")
+    taught(first, known, by_draw(4))
+    taught(second, known, lambda action, index: by_draw(4)(action, index) * small)
+    for name, array in first.weights().items():
+        np.testing.assert_allclose(array, second.weights()[name], rtol=0, atol=2e-3, err_msg=name)
+
+
+def test_the_same_seed_learns_the_same() -> None:
+    first, second = made(), made()
+    for policy in (first, second):
+        taught(policy, given(4, 20), by_draw(4))
+    assert all(np.array_equal(array, second.weights()[name]) for name, array in first.weights().items())
+
+
+def test_it_goes_on_from_its_state_as_if_nothing_had_happened() -> None:
+    """Also in the middle of a decision, with decisions that are not learnt from yet."""
+    known = given(4, 40)
+    first = made()
+    taught(first, known[:18], by_draw(4))
+    second = made()
+    second.load_state_dict(first.state_dict())
+    one, two = (taught(policy, known[17:], by_draw(4)) for policy in (first, second))
+    assert all(
+        (mine[0] == theirs[0]).all() and mine[1] == theirs[1] for mine, theirs in zip(one, two, strict=True)
+    )
+    assert any(metrics for _, metrics in one)
+
+
+def test_weights_that_do_not_fit_are_named() -> None:
+    other = create("mf-ppo", sample_spec("reservation", devices=("battery", "ev")), 4, 1, **QUICK)
+    with pytest.raises(PolicyError, match=r"has actor\.from\.ev\.plugged, which is nothing here"):
+        made().load_weights(other.weights())
+    with pytest.raises(PolicyError, match=r"shape \(1, 16\), not \(1, 8\)"):
+        made().load_weights(made(hidden=16).weights())
+
+
+def test_weights_carry_over_whatever_the_number_of_prosumers() -> None:
+    taught(few := made(4), given(4, 20), by_draw(4))
+    many = made(9)
+    many.load_weights(few.weights())
+    (inputs,) = given(9, 1)
+    assert (many.act(inputs, explore=False)[:, 2] != made(9).act(inputs, explore=False)[:, 2]).any()
+
+
+def test_a_learner_that_diverges_stops_with_the_weights_before() -> None:
+    policy = made(learning_rate=1e30, epochs=8)
+    before = policy.weights()
+    with pytest.raises(PolicyError, match=r"diverged: .* not finite"):
+        taught(policy, given(4, 20), by_draw(4))
+    assert all(np.array_equal(array, before[name]) for name, array in policy.weights().items())
+
+
+def test_a_learner_that_diverges_can_fall_back_to_its_rule() -> None:
+    policy, known = made(learning_rate=1e30, epochs=8, diverged="rule"), given(4, 20)
+    metrics = [each for _, each in taught(policy, known, by_draw(4)) if each]
+    assert metrics == [{"fallen_back": 1.0}]
+    rule = create("fixed-reservation", SPEC, 4, 1, value=0.25)
+    assert (policy.act(known[0]) == rule.act(known[0])).all()
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        ("mf-ppo", "learns itself"),
+        ("fixed-reservatoin", "unknown policy"),
+        ("fixed-reservation:valu=0.3", "valu"),
+        ("fixed-reservation:0.3", "is not PARAMETER=VALUE"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(start: str, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        made(start=start)
+
+
+def test_it_bids_what_it_learnt_in_the_scale_of_the_action() -> None:
+    """A shift of s moves the value of stored energy by s / 2 of its range."""
+    policy, (inputs,) = made(start="fixed-reservation:value=0.5"), given(4, 1)
+    ((name, device, _),) = device_actions(SPEC)
+    read = Reader(SPEC, inputs.observation, inputs.parameters)
+    low, high = read.price_band()
+    expected = value_action(read, device, low + 0.5 * (high - low))
+    assert policy.act(inputs, explore=False)[:, SPEC.action_index(name)] == pytest.approx(expected)
