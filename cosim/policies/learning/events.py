@@ -35,7 +35,7 @@ class EventFiles:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder))
 
     def add(self, name: str, value: float, period: int) -> None:
         """A point of a curve; what stands before the first `/` of its name puts curves together."""
