@@ -25,7 +25,7 @@ from cosim.results.weights import weights_file, write_weights
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 """Folders inside a run's folder."""
 SAVING = "day.saving_eur"
-"""Metric of each 24 hours: what its prosumers saved, on average."""
+"""Metric of each 24 hours: what its prosumers saved on average, as rewarded: what is stored counts."""
 SHOWN = ("kl", "entropy", "policy_loss")
 """Metrics of which the progress bar shows the first that there is."""
 

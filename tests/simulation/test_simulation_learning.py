@@ -93,14 +93,16 @@ def test_each_metric_of_each_update_is_a_row(learnt: Run) -> None:
     assert np.isfinite(table.value).all()
 
 
-def test_what_is_saved_by_day_is_what_the_bills_say(learnt: Run) -> None:
+def test_what_is_saved_by_day_is_what_bills_and_stores_say(learnt: Run) -> None:
     table = learnt.learning
     daily = table[table.metric == "day.saving_eur"]
     steps = learnt.steps
-    saved = (steps.counterfactual_cost_eur - steps.cost_eur).to_numpy().reshape(DAYS, 24).sum(axis=1) / 5
-    assert daily.value.to_numpy() == pytest.approx(saved, rel=1e-9)
+    saved = (steps.counterfactual_cost_eur - steps.cost_eur).to_numpy().reshape(DAYS, 24).sum(axis=1)
+    ahead = (steps.stored_kwh - steps.counterfactual_stored_kwh).to_numpy().reshape(DAYS, 24)[:, -1]
+    stored = 0.5 * (0.30 + 0.08) * np.diff(ahead, prepend=0.0)  # a kWh is worth the middle of the tariff
+    assert daily.value.to_numpy() == pytest.approx((saved + stored) / 5, rel=1e-9)
     assert daily.period.tolist() == [23, 47, 71]
-    assert learnt.summary["learning"]["default"]["daily_saving_eur"] == pytest.approx(saved.tolist())
+    assert learnt.summary["learning"]["default"]["daily_saving_eur"] == daily.value.tolist()
 
 
 def test_actions_are_counted_by_hour(learnt: Run) -> None:
