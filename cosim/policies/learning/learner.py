@@ -101,7 +101,7 @@ class Learner(Policy):
     """
 
     learns = True
-    needs = ("own", "public")
+    needs: tuple[str, ...] = ("own", "public")
     Config = LearnerConfig
     config: LearnerConfig
 

@@ -21,7 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosim.core.config import setting
-from cosim.policies.learning.levels import Batch, LevelLearner, LevelsConfig
+from cosim.policies.learning.levels import LevelLearner, LevelsConfig
+from cosim.policies.learning.replay import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
