@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class QConfig(LevelsConfig):
     """Parameters of `mf-q`."""
 
+    learning_rate: float = setting(5e-4, about="Step size of Adam: the policy follows at once.", gt=0)
     temperature: float = setting(
         0.2,
         about="Of the Boltzmann policy, in units of the root mean square reward: a level that is worth so "
