@@ -16,11 +16,11 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.learning.batches import Batch, remembered
 from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import Learner, LearnerConfig
 from cosim.policies.learning.mean_action import MeanAction, Source
 from cosim.policies.learning.ppo import Scale, explained, plain, tensors
-from cosim.policies.learning.batches import Batch, remembered
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,8 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosim.core.config import setting
-from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 from cosim.policies.learning.batches import Batch
+from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
