@@ -10,7 +10,9 @@ import pytest
 from cosim.benchmarks.learning import cases
 from cosim.benchmarks.learning import scale as room
 from cosim.benchmarks.learning.cases import QUICK, Extent, Variant, variants
-from cosim.benchmarks.learning.scale import Size, expected, exponent, measure_all, out_of_reach
+from cosim.benchmarks.learning.scale import Size, Sized, expected, exponent, measure_all, out_of_reach
+from cosim.policies import create
+from cosim.policies.sample import sample_spec
 from cosim.simulation.processes import Message
 
 
@@ -69,3 +71,18 @@ def test_sizes_are_kept_and_failures_are_told(tmp_path: Path, monkeypatch: pytes
     assert called == [f"scale.mf-ppo_reservation_{n}" for n in (10, 30, 30)]
     assert "scale.mf-ppo_reservation_10: was computed before" in said
     assert QUICK.scale_days == 1
+
+
+@pytest.mark.parametrize("kind", ["mf-ppo", "mf-q", "mf-ac", "mf-td3", "da-maddpg"])
+def test_what_a_critic_reads_does_not_grow_with_the_others(kind: str) -> None:
+    spec, widths = sample_spec(("battery",)), set()
+    for n in (3, 30):
+        learner = create(kind, spec, n, 1)
+        assert isinstance(learner, Sized)
+        widths.add(learner.critic_width)
+    assert len(widths) == 1 and min(widths) > len(spec.mean_field)
+
+
+def test_the_critic_of_maddpg_grows_with_the_others() -> None:
+    widths = [create("maddpg", sample_spec(("battery",)), n, 1).critic_width for n in (3, 6, 9)]  # type: ignore[attr-defined]
+    assert widths[2] - widths[1] == widths[1] - widths[0] > 3

@@ -217,6 +217,12 @@ class Learner(Policy):
         starts = self.start is not None and "outlook" in self.start.needs and self.start.looks_now
         return starts or (self.foresight and not self.fallen and self._due)
 
+    @property
+    def critic_width(self) -> int:
+        """Numbers that the widest critic of a prosumer reads: its own, and what is public by the end. A family
+        whose critics read something else says so."""
+        return len(self.input_names) + len(self.hindsight_names)
+
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """The rule's action, shifted by what was decided last; decides anew when it is time. Shape (n, A)."""
         base = self._base(inputs)
