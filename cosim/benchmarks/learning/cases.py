@@ -54,7 +54,7 @@ class Extent:
     seeds: int = 5
     train_days: float = 119.0
     test_days: float = 7.0
-    passes: int = 1
+    passes: int = 3
     cases: tuple[str, ...] = (ELECTRIC, HEATED)
     biddings: tuple[Bidding, ...] = ("reservation", "setpoint")
     rules: tuple[Contender, ...] = RULES

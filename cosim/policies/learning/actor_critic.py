@@ -33,7 +33,7 @@ class ActorCriticConfig(LevelsConfig):
 
     actor_rate: float = setting(2e-3, about="Step size of Adam for the actor.", gt=0)
     entropy: float = setting(
-        0.05, about="Weight of the policy's entropy, in units of the root mean square reward.", ge=0
+        0.2, about="Weight of the policy's entropy, in units of the root mean square reward.", ge=0
     )
     steepness: float = setting(
         4.0,

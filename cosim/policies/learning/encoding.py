@@ -83,7 +83,7 @@ class DayAhead:
             envelope = owned.envelope
             firm = owned.role == "load" and envelope.store is None and envelope.total_kwh is None
             if envelope.carrier == "electricity" and (firm or owned.role == "generation"):
-                np.add.at(net, (slice(None), owned.owner), envelope.low_kwh)
+                np.add.at(net.T, owned.owner, envelope.low_kwh.T)
         split = np.stack([np.maximum(net, 0.0), np.maximum(-net, 0.0)])
         return energy_rows(split.mean(axis=1) / outlook.period_hours)
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
+DECIDE_HOURS = {False: 24.0, True: 1.0}
+"""How often learners think anew if nothing is said, by whether they tell set-points [h]."""
 KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
 MOST_WEIGHT = 1e4
@@ -60,11 +62,12 @@ class LearnerConfig(Parameters):
     margins: Literal["rule", "learn"] = setting(
         "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
     )
-    decide_hours: float = setting(
-        24.0,
+    decide_hours: float | None = setting(
+        None,
         unit="h",
         about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
-        "What is bought at night and sold in the evening is learnt as one decision.",
+        "Left out: 24 in bidding mode `reservation`, where a value of stored energy pays only if it holds "
+        "all day, and 1 in `setpoint`, where energy is told what to do.",
         gt=0,
         le=24,
     )
@@ -132,7 +135,8 @@ class Learner(Policy):
         self.device = _device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
-        self.hold = 1 if hours is None else max(round(own.decide_hours / hours), 1)
+        wanted = DECIDE_HOURS[any(f.name.endswith(".setpoint") for f in spec.action)]
+        self.hold = 1 if hours is None else max(round((own.decide_hours or wanted) / hours), 1)
         """Periods for which a decision stands."""
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
         self.gamma = own.discount ** (1.0 / self.decisions_per_day)
@@ -212,15 +216,17 @@ class Learner(Policy):
         base = self._base(inputs)
         if self.n == 0 or self.fallen:
             return base
-        if self._due:
+        decision = None if self._due else self._decision
+        if decision is None:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore and not self.config.freeze)
             mask = inputs.action_mask & self.learnt
-            self._decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+            decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+            self._decision = decision
         self._age += 1
         self._day.remember(inputs)
-        self._standing.keep(inputs, self._decision)
-        return np.clip(base + self._decision.shift, -1.0, 1.0)
+        self._standing.keep(inputs, decision)
+        return np.clip(base + decision.shift, -1.0, 1.0)
 
     def learn(self, transition: Transition) -> dict[str, float]:
         """Add one period to the decision that stood in it; learn from the decision when it is over."""

@@ -32,7 +32,7 @@ class LevelsConfig(LearnerConfig):
     """Parameters that `mf-q` and `mf-ac` share."""
 
     levels: tuple[float, ...] = setting(
-        (-0.3, 0.0, 0.3, 0.6, 0.9),
+        (0.0, 0.4, 0.8),
         about="What it chooses among for each field of the action: departures from the start rule.",
         min_length=2,
     )
@@ -43,18 +43,16 @@ class LevelsConfig(LearnerConfig):
         "independent learner.",
     )
     caution: float = setting(
-        0.2,
+        0.5,
         about="What a departure by one unit is thought to cost before anything is known, in units of the "
         "root mean square reward: it starts near the rule, and experience overrides it.",
         ge=0,
     )
     learning_rate: float = setting(2e-3, about="Step size of Adam for the values of levels.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
-    memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
-    batch: int = setting(
-        16, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1
-    )
-    steps: int = setting(20, about="Steps of Adam in each update.", ge=1)
+    memory_days: float = setting(200.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
+    batch: int = setting(8, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1)
+    steps: int = setting(10, about="Steps of Adam in each update.", ge=1)
     decay: float = setting(
         0.5,
         about="Weight decay of AdamW: there are few days to learn from and much that could tell them apart.",

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TINY = 1e-6
+MANY_DAYS, FEW_DAYS = 14.0, 3.0
+"""Days that are learnt from if nothing is said: where there is one decision a day, and where there are
+many."""
 MOST_GRADIENT = 0.5
 """Largest Euclidean norm of a network's gradient."""
 
@@ -44,8 +47,12 @@ class PPOConfig(LearnerConfig):
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for critic and baseline.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
-    memory_days: float = setting(
-        14.0, unit="d", about="Decisions of so many days are learnt from in each update.", gt=0
+    memory_days: float | None = setting(
+        None,
+        unit="d",
+        about="Decisions of so many days are learnt from in each update. Left out: 14, and 3 where it "
+        "decides more than twice a day.",
+        gt=0,
     )
     epochs: int = setting(10, about="Passes over these decisions in each update.", ge=1)
     trace: float = setting(
@@ -99,7 +106,8 @@ class MeanFieldPPO(Learner):
         )
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
         """Decisions from one update to the next."""
-        most = max(round(own.memory_days * self.decisions_per_day), self.every)
+        days = own.memory_days or (FEW_DAYS if self.decisions_per_day > 2.0 else MANY_DAYS)
+        most = max(round(days * self.decisions_per_day), self.every)
         self.memory: deque[Experience] = deque(maxlen=most)
         self.fresh = 0
         """Decisions since the last update."""

@@ -31,7 +31,7 @@ class QConfig(LevelsConfig):
     """Parameters of `mf-q`."""
 
     temperature: float = setting(
-        0.05,
+        0.2,
         about="Of the Boltzmann policy, in units of the root mean square reward: a level that is worth so "
         "much less is chosen 1/e times as often.",
         gt=0,

@@ -59,10 +59,10 @@ class TD3Config(LearnerConfig):
         about="What critics know beyond what was known at the decision. `public`: what became public while "
         "it stood. `all`: the own inflexible energy as well. `none`: nothing.",
     )
-    learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
+    learning_rate: float = setting(1e-4, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
-    steps: int = setting(20, about="Gradient steps of the critics in each update.", ge=1)
+    steps: int = setting(10, about="Gradient steps of the critics in each update.", ge=1)
     batch: int = setting(16, about="Decisions of every prosumer in each step.", ge=1)
     memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
     warmup_days: float = setting(
