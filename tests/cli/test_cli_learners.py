@@ -264,6 +264,7 @@ def test_a_learning_rate_that_is_far_too_large(
     )
     assert result.exit_code == 0
     said = " ".join(result.stdout.split())
+    assert "mf-ppo (default) learned: 1 update; weights in checkpoints/default.pt" in said
     assert "Note: policy 'mf-ppo' of 'default' diverged in period 1, and followed the rule" in said
 
 
