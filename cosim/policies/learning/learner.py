@@ -207,7 +207,7 @@ class Learner(Policy):
 
     @property
     def _knows_the_day(self) -> bool:
-        """Whether it has seen a day or at least a decision's time of the market: before, nothing tells what
+        """Whether it has seen the market for as long as a decision stands: before, nothing tells what
         kind of day it is, and it follows its rule. Where there is no market, it never waits."""
         return self._decision is not None or not self.spec.mean_field or not self.spec.observes(NET)
 
