@@ -152,6 +152,8 @@ class Learner(Policy):
         self.foresight = own.foresight and spec.observes(NET)
         if self.foresight:
             self.needs = tuple(dict.fromkeys((*self.needs, "outlook")))
+        if own.sharing == "group":
+            self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
         self._day = OwnDay(spec, n)
         self.encoder = Encoder(spec, MeanField(spec, own.mean_field, self.draw("mean field")))
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
