@@ -213,8 +213,8 @@ class Learner(Policy):
 
     @property
     def critic_width(self) -> int:
-        """Numbers that the widest critic of a prosumer reads: its own, and what is public by the end. A family
-        whose critics read something else says so."""
+        """Numbers that the widest critic of a prosumer reads: its own, and what is public by the end. A
+        family whose critics read something else says so."""
         return len(self.input_names) + len(self.hindsight_names)
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
