@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 Part = tuple[str, str, str, Figure | None]
 SAVING = "day.saving_eur"
 PANELS = {
-    "kl": "KL divergence: how far an update moved the policy",
-    "entropy": "Entropy: how much it tries",
-    "explained_variance": "Explained variance: 1 foresees all, 0 nothing",
-    "policy_loss": "Loss of the policy",
-    "value_loss": "Loss of the critic",
-    "return_eur_per_day": "Return, EUR a day and prosumer",
+    "KL divergence: how far an update moved the policy": ("kl",),
+    "Entropy: how much it tries": ("entropy",),
+    "Explained variance: 1 foresees all, 0 nothing": ("explained_variance",),
+    "Loss of the policy": ("policy_loss",),
+    "Loss of the critic": ("value_loss", "q_loss", "critic_loss"),
+    "Return of the last decision, EUR a day and prosumer": ("return_eur_per_day",),
 }
-"""Metrics that are drawn, where a policy has them, and what is written above each."""
+"""What is written above each small figure, and the metrics, of which the first that there is is drawn."""
 _ABOUT = (
-    "What the prosumers of each learner saved in 24 hours against the utility alone, on average. Sun and "
-    "needs differ from day to day: cosim evaluate compares with the rule on the same days."
+    "What the prosumers of each learner saved in 24 hours against the utility alone, on average; what is "
+    "stored counts. Sun and needs differ from day to day: cosim evaluate compares with the rule on the same "
+    "days."
 )
 
 
@@ -39,7 +40,7 @@ def parts(run: Run) -> list[Part]:
     if not saving:
         return [("learning", "Learning curve", "The run was shorter than 24 hours.", None)]
     found: list[Part] = [("learning", "Learning curve", _ABOUT, marked(saving, "EUR a day"))]
-    drawn = {title: _curves(table, metric) for metric, title in PANELS.items()}
+    drawn = {title: _curves(table, *metrics) for title, metrics in PANELS.items()}
     drawn = {title: curves for title, curves in drawn.items() if curves}
     if drawn:
         about = (
@@ -49,13 +50,14 @@ def parts(run: Run) -> list[Part]:
     return found
 
 
-def _curves(table: pd.DataFrame, metric: str) -> Curves:
-    """Times and values of a metric by policy (and community, of several)."""
+def _curves(table: pd.DataFrame, *metrics: str) -> Curves:
+    """Times and values of the first of these metrics that there is, by policy (and community, of several)."""
     several = table["community"].nunique() > 1
     curves = {}
     for (community, policy), own in table.groupby(["community", "policy"], observed=True):
-        rows = own[own["metric"] == metric]
-        if len(rows):
+        given = [metric for metric in metrics if (own["metric"] == metric).any()]
+        if given:
+            rows = own[own["metric"] == given[0]]
             time = [f"{moment:%Y-%m-%d %H:%M}" for moment in rows["time"].dt.tz_localize(None)]
             values = numbers(np.asarray(rows["value"], dtype=float))
             curves[f"{community}/{policy}" if several else str(policy)] = (time, values)

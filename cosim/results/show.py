@@ -46,12 +46,24 @@ def summary(found: Mapping[str, Any]) -> RenderableType:
     parts += [limits(found["violations"]), _limits_alone(found)]
     if found.get("money", {}).get("parties"):
         parts += ["", money(found["money"])]
+    if found.get("learning"):
+        parts += ["", *(_text(_learning(label, learner)) for label, learner in found["learning"].items())]
     notes = found.get("run", {}).get("notes")
     if notes:
         parts += ["", *(_text(f"Note: {note}") for note in notes)]
     if found.get("speed", {}).get("seconds"):
         parts += ["", phases(found["speed"])]
     return Group(*parts)
+
+
+def _learning(label: str, found: Mapping[str, Any]) -> str:
+    """How a learner did: saving of its first and its last 24 hours, and where its weights are."""
+    saved = [number(value, 2) for value in found["daily_saving_eur"]]
+    days = f", saved {saved[0]} EUR a prosumer on the first day" if saved else ""
+    days += f" and {saved[-1]} on day {len(saved)}" if len(saved) > 1 else ""
+    updates = f"{found['updates']} update{'s' if found['updates'] != 1 else ''}"
+    kept = f"; weights in {found['checkpoint']}" if found["checkpoint"] else ""
+    return f"{found['policy']} ({label}) learned: {updates}{days}{kept}"
 
 
 def _plain_table(title: str) -> Table:

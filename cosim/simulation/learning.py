@@ -25,7 +25,7 @@ from cosim.results.weights import weights_file, write_weights
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 """Folders inside a run's folder."""
 SAVING = "day.saving_eur"
-"""Metric of each 24 hours: what its prosumers saved, on average."""
+"""Metric of each 24 hours: what its prosumers saved on average, as rewarded: what is stored counts."""
 SHOWN = ("kl", "entropy", "policy_loss")
 """Metrics of which the progress bar shows the first that there is."""
 
@@ -247,10 +247,15 @@ class LearningLog:
                 "fallen_back_in_period": learner.fallen,
                 "daily_saving_eur": learner.daily_eur,
                 "metrics": learner.metrics,
-                "checkpoint": self.checkpoint(learner).as_posix(),
+                "checkpoint": self._kept_in(learner),
             }
             for learner in self._learners
         }
+
+    def _kept_in(self, learner: _Learner) -> str | None:
+        """The file of its weights inside the run's folder; None if there were none worth keeping."""
+        file = self.checkpoint(learner)
+        return file.as_posix() if (self._folder / file).is_file() else None
 
 
 def learners(community: Community) -> list[PolicyGroup]:

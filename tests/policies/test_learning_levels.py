@@ -15,7 +15,8 @@ from cosim.core.records import Field
 from cosim.errors import InputError, PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import Everybody, PolicyInputs, Spec, Transition
-from cosim.policies.learning.levels import Batch, LevelLearner, advantage, sampled
+from cosim.policies.learning.batches import Batch
+from cosim.policies.learning.levels import LevelLearner, advantage, sampled
 from cosim.policies.learning.mean_action import MeanAction, mean_of_others
 from cosim.policies.learning.q import boltzmann
 from cosim.policies.sample import sample_inputs, sample_spec

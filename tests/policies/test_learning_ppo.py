@@ -113,11 +113,13 @@ def test_it_starts_from_its_rule(start: str) -> None:
 
 
 def test_what_it_tries_stands_until_it_decides_again() -> None:
-    policy, known = made(start="nothing", decide_hours=1.0), given(4, 9)
+    """The first decision of an episode, before anything is known of the day, is the rule's."""
+    policy, known = made(start="nothing", decide_hours=1.0), given(4, 12)
     actions = np.stack([policy.act(inputs) for inputs in known])
-    for first in (0, 4):
+    for first in (0, 4, 8):
         assert (actions[first : first + 4] == actions[first]).all()
-    assert (actions[0][:, 2] != actions[4][:, 2]).all()
+    assert (actions[0] == 0.0).all()
+    assert (actions[4][:, 2] != actions[8][:, 2]).all()
 
 
 def test_it_foresees_its_own_day_when_it_decides() -> None:
@@ -149,10 +151,11 @@ def _open(count: int) -> list[FloatArray]:
 
 
 def test_margins_stay_the_rules_unless_they_are_learnt() -> None:
-    known = given(4, 3)
+    known = given(4, 6)
     for margins, same in (("rule", True), ("learn", False)):
         policy = made(start="nothing", margins=margins)
-        assert all((policy.act(inputs)[:, :2] == 0.0).all() == same for inputs in known)
+        actions = [policy.act(inputs) for inputs in known]
+        assert all((action[:, :2] == 0.0).all() == same for action in actions[2:]), "the first is the rule's"
 
 
 @pytest.mark.parametrize("sharing", ["none", "federated", "group"])

@@ -17,6 +17,7 @@ from cosim.errors import InputError, OutputError, PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Transition
 from cosim.policies.learning.checkpoint import read
 from cosim.policies.registry import REGISTRY
+from cosim.report.learning import parts
 from cosim.results.read import Run, load
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Progress, Simulation, run
@@ -93,14 +94,16 @@ def test_each_metric_of_each_update_is_a_row(learnt: Run) -> None:
     assert np.isfinite(table.value).all()
 
 
-def test_what_is_saved_by_day_is_what_the_bills_say(learnt: Run) -> None:
+def test_what_is_saved_by_day_is_what_bills_and_stores_say(learnt: Run) -> None:
     table = learnt.learning
     daily = table[table.metric == "day.saving_eur"]
     steps = learnt.steps
-    saved = (steps.counterfactual_cost_eur - steps.cost_eur).to_numpy().reshape(DAYS, 24).sum(axis=1) / 5
-    assert daily.value.to_numpy() == pytest.approx(saved, rel=1e-9)
+    saved = (steps.counterfactual_cost_eur - steps.cost_eur).to_numpy().reshape(DAYS, 24).sum(axis=1)
+    ahead = (steps.stored_kwh - steps.counterfactual_stored_kwh).to_numpy().reshape(DAYS, 24)[:, -1]
+    stored = 0.5 * (0.30 + 0.08) * np.diff(ahead, prepend=0.0)  # a kWh is worth the middle of the tariff
+    assert daily.value.to_numpy() == pytest.approx((saved + stored) / 5, rel=1e-9)
     assert daily.period.tolist() == [23, 47, 71]
-    assert learnt.summary["learning"]["default"]["daily_saving_eur"] == pytest.approx(saved.tolist())
+    assert learnt.summary["learning"]["default"]["daily_saving_eur"] == daily.value.tolist()
 
 
 def test_actions_are_counted_by_hour(learnt: Run) -> None:
@@ -129,6 +132,19 @@ def test_statistics_by_hour_are_those_of_the_numbers_themselves() -> None:
                 assert found.std()[hour, column] == pytest.approx(chosen.std(), rel=1e-6)
             else:
                 assert np.isnan(found.mean()[hour, column]) and np.isnan(found.std()[hour, column])
+
+
+def test_the_report_draws_the_learning_curve(learnt: Run) -> None:
+    figures = {identity: figure for identity, _, _, figure in parts(learnt)}
+    table = learnt.learning
+    assert set(figures) == {"learning", "updates"}
+    (curve,) = figures["learning"]["data"]
+    daily = table[table.metric == "day.saving_eur"]
+    assert curve["y"] == pytest.approx(daily.value.tolist(), rel=1e-5)
+    assert curve["x"] == ["2016-06-06 23:00", "2016-06-07 23:00", "2016-06-08 23:00"]
+    drawn = figures["updates"]["data"]
+    assert len(drawn) == 6 and len({trace["yaxis"] for trace in drawn}) == 6
+    assert drawn[0]["y"] == pytest.approx(table[table.metric == "kl"].value.tolist(), rel=1e-5)
 
 
 def test_event_files_have_the_same_curves(learnt: Run) -> None:
@@ -248,7 +264,8 @@ def test_an_interrupted_run_leaves_what_was_learnt(five: Five, folder: Path) -> 
 
 @pytest.mark.usefixtures("own")
 def test_weights_that_are_no_numbers_are_not_kept(five: Five, folder: Path) -> None:
-    run(five(policies={"default": "own:NoNumbers"}, horizon={"duration": "2 hours"}), folder)
+    outcome = run(five(policies={"default": "own:NoNumbers"}, horizon={"duration": "2 hours"}), folder)
+    assert outcome.summary["learning"]["default"]["checkpoint"] is None
     assert not (folder / "checkpoints").exists()
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
-from cosim.policies.learning.levels import Batch, LevelLearner, LevelsConfig
+from cosim.policies.learning.batches import Batch
+from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -206,6 +206,12 @@ class Learner(Policy):
         return self._decision is None or self._age >= self.hold
 
     @property
+    def _knows_the_day(self) -> bool:
+        """Whether it has seen the market for as long as a decision stands: before, nothing tells what
+        kind of day it is, and it follows its rule. Where there is no market, it never waits."""
+        return self._decision is not None or not self.spec.mean_field or not self.spec.observes(NET)
+
+    @property
     def looks_now(self) -> bool:
         """Before a decision, and whenever the rule that it started from looks."""
         starts = self.start is not None and "outlook" in self.start.needs and self.start.looks_now
@@ -226,8 +232,9 @@ class Learner(Policy):
         if decision is None:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore and not self.config.freeze)
-            mask = inputs.action_mask & self.learnt
-            decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
+            follows = ~self.learnt if self._knows_the_day else np.ones_like(self.learnt)
+            mask = inputs.action_mask & ~follows
+            decision, self._age = Decision(rows, np.where(follows, 0.0, shift), mask, notes), 0
             self._decision = decision
         self._age += 1
         self._day.remember(inputs)

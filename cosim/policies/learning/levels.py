@@ -7,7 +7,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
-from cosim.policies.learning.experience import Experience, stacked
+from cosim.policies.learning.batches import Batch, remembered
+from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import Learner, LearnerConfig
 from cosim.policies.learning.mean_action import MeanAction, Source
 from cosim.policies.learning.ppo import Scale, explained, plain, tensors
@@ -42,6 +42,7 @@ class LevelsConfig(LearnerConfig):
         "what they really did (an ablation, not private). `none`: unknown; with `mean_field: none` an "
         "independent learner.",
     )
+    hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     caution: float = setting(
         0.5,
         about="What a departure by one unit is thought to cost before anything is known, in units of the "
@@ -68,45 +69,6 @@ class LevelsConfig(LearnerConfig):
         if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
             raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
         return levels
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Decisions of all prosumers, drawn from memory, as tensors (G, B, ...) for G networks."""
-
-    rows: Tensor
-    knowing: Tensor
-    """Rows, and what hindsight tells."""
-    next_rows: Tensor
-    mask: Tensor
-    """1 where the learner decided, (G, B, A)."""
-    chosen: Tensor
-    """1 at the level that was chosen, (G, B, A, L)."""
-    reward: Tensor
-    """In units of the root mean square reward, (G, B)."""
-    odds: Tensor
-    """Probabilities that levels were chosen with, (G, B, A, L)."""
-    goes_on: Tensor
-    """0 where nothing of value comes after, (G, B)."""
-
-    @property
-    def weight(self) -> Tensor:
-        """1 where there is something to learn: the learner decided something, (G, B)."""
-        found: Tensor = self.mask.amax(-1)
-        return found
-
-    def at(self, places: Tensor, networks: int) -> Batch:
-        """The decisions at these places of (n, T, ...), for G networks, (G, B, ...)."""
-
-        def taken(values: Tensor) -> Tensor:
-            return values[:, places].reshape(networks, -1, *values.shape[2:])
-
-        return Batch(**{item.name: taken(getattr(self, item.name)) for item in fields(self)})
-
-    def of_deciders(self) -> Batch:
-        """Without the rows of which nothing is to be learnt; for one network."""
-        keep = self.weight[0] > 0.0
-        return Batch(**{item.name: getattr(self, item.name)[:, keep] for item in fields(self)})
 
 
 class LevelLearner(Learner):
@@ -228,7 +190,7 @@ class LevelLearner(Learner):
         import torch
 
         metrics: dict[str, float] = {}
-        past = self._remembered()
+        past = remembered(self.memory, len(self.levels), self.scale.of(), self.device)
         for _ in range(self.config.steps):
             batch = self._drawn(past)
             target = self._target(batch)
@@ -262,31 +224,6 @@ class LevelLearner(Learner):
                 "return_eur_per_day": float(self.memory[-1].decision.reward.mean()) * self.decisions_per_day,
                 **metrics,
             }
-
-    def _remembered(self) -> Batch:
-        """All that is remembered, (n, T, ...)."""
-        import torch
-
-        from cosim.policies.learning.networks import by_network
-
-        past = list(self.memory)
-
-        def given(name: str) -> Tensor:
-            return by_network(stacked(past, name), self.n, self.device)
-
-        mask = given("mask") * given("own").unsqueeze(-1)
-        levels = torch.arange(len(self.levels), device=self.device)
-        rows = given("rows")
-        return Batch(
-            rows=rows,
-            knowing=torch.cat([rows, given("hindsight")], dim=-1),
-            next_rows=given("next_rows"),
-            mask=mask,
-            chosen=(given("chosen").unsqueeze(-1) == levels).float(),
-            odds=given("odds"),
-            reward=by_network(stacked(past, "reward") / self.scale.of(), self.n, self.device),
-            goes_on=1.0 - given("terminated"),
-        )
 
     def _drawn(self, past: Batch) -> Batch:
         """Decisions drawn from what is remembered, with replacement, those of all prosumers."""

@@ -62,6 +62,11 @@ class PPOConfig(LearnerConfig):
         le=1,
     )
     clip: float = setting(0.2, about="How far the probability ratio may move before it stops to count.", gt=0)
+    decay: float = setting(
+        0.3,
+        about="Weight decay of AdamW: there are few days to learn from and much that could tell them apart.",
+        ge=0,
+    )
     entropy: float = setting(0.0, about="Weight of the policy's entropy.", ge=0)
     margin_exploration: float = setting(
         0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
@@ -98,11 +103,12 @@ class MeanFieldPPO(Learner):
         self.first_log_std = torch.tensor(np.log(first), dtype=torch.float32, device=self.device)
         """Logarithm of the standard deviation that exploration begins with, shape (A,)."""
         judges = [*self.critic.parameters, *self.baseline.parameters]
-        self.optimiser = torch.optim.Adam(
+        self.optimiser = torch.optim.AdamW(
             [
                 {"params": self.actor.parameters, "lr": own.learning_rate},
                 {"params": judges, "lr": own.critic_rate},
-            ]
+            ],
+            weight_decay=own.decay,
         )
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
         """Decisions from one update to the next."""

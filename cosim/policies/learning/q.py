@@ -21,7 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosim.core.config import setting
-from cosim.policies.learning.levels import Batch, LevelLearner, LevelsConfig
+from cosim.policies.learning.batches import Batch
+from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 class QConfig(LevelsConfig):
     """Parameters of `mf-q`."""
 
+    learning_rate: float = setting(5e-4, about="Step size of Adam: the policy follows at once.", gt=0)
     temperature: float = setting(
         0.2,
         about="Of the Boltzmann policy, in units of the root mean square reward: a level that is worth so "
