@@ -46,6 +46,7 @@ TINY = Extent(
     ablations=("no mean field",),
     sizes=(4,),
     scale_days=1,
+    warm_up_days=1,
     quality_sizes=(4,),
     best=1,
     regret=False,

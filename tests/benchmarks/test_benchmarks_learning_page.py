@@ -25,7 +25,7 @@ SHARES = {
     "mf-ppo, federated": [0.70, 0.80],
     "mf-ppo, none": [0.50, 0.90],
 }
-EXTENT = Extent(seeds=2, cases=("reference-100",), biddings=("reservation",), best=2)
+EXTENT = Extent(seeds=2, cases=("reference-100",), biddings=("reservation",), best=2, passes=1)
 
 
 @pytest.fixture

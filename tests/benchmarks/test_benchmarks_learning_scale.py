@@ -41,7 +41,7 @@ def test_what_is_out_of_reach_is_left_out_and_its_growth_says_why() -> None:
 
 def test_a_learner_is_measured() -> None:
     (first, *_) = variants("mf-ppo")
-    found = Size(first, 10, 1).measure(lambda done: None)
+    found = Size(first, 10, 1, 1).measure(lambda done: None)
     assert found["prosumers"] == 10 and found["parameters"] > 1000
     assert found["learn_s_per_day"] > 0.0 and found["act_s_per_day"] > 0.0
     per_period = found["learn_s_per_day"] / 48 / 10 * 1e6
@@ -62,7 +62,7 @@ def test_sizes_are_kept_and_failures_are_told(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(room, "run_all", run_all)
     monkeypatch.setattr(cases, "variants", lambda kind: [Variant(kind)])
-    extent = Extent(learners=("mf-ppo",), sizes=(30, 10), scale_days=1)
+    extent = Extent(learners=("mf-ppo",), sizes=(30, 10), scale_days=1, warm_up_days=1)
     said: list[str] = []
     for _ in range(2):
         (found,) = measure_all(extent, tmp_path, said.append)
@@ -75,7 +75,7 @@ def test_sizes_are_kept_and_failures_are_told(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("kind", ["mf-ppo", "mf-q", "mf-ac", "mf-td3", "da-maddpg"])
 def test_what_a_critic_reads_does_not_grow_with_the_others(kind: str) -> None:
-    spec, widths = sample_spec(("battery",)), set()
+    spec, widths = sample_spec(devices=("battery",)), set()
     for n in (3, 30):
         learner = create(kind, spec, n, 1)
         assert isinstance(learner, Sized)
@@ -84,5 +84,5 @@ def test_what_a_critic_reads_does_not_grow_with_the_others(kind: str) -> None:
 
 
 def test_the_critic_of_maddpg_grows_with_the_others() -> None:
-    widths = [create("maddpg", sample_spec(("battery",)), n, 1).critic_width for n in (3, 6, 9)]  # type: ignore[attr-defined]
+    widths = [create("maddpg", sample_spec(devices=("battery",)), n, 1).critic_width for n in (3, 6, 9)]  # type: ignore[attr-defined]
     assert widths[2] - widths[1] == widths[1] - widths[0] > 3

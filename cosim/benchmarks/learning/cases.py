@@ -64,6 +64,9 @@ class Extent:
     sizes: tuple[int, ...] = (10, 30, 100, 300, 1000)
     """Numbers of prosumers at which seconds are measured."""
     scale_days: int = 5
+    """Days over which seconds are measured."""
+    warm_up_days: int = 14
+    """Days before that: kernels are compiled, memories of what to learn from are full."""
     quality_sizes: tuple[int, ...] = (30, 300)
     """Numbers of prosumers at which the best are judged once more."""
     best: int = 4
@@ -93,6 +96,7 @@ QUICK = Extent(
     ablations=("no mean field",),
     sizes=(10, 30),
     scale_days=1,
+    warm_up_days=1,
     quality_sizes=(30,),
     best=2,
 )

@@ -30,8 +30,6 @@ MOST_SECONDS = 1800.0
 """A size that is expected to take longer is left out."""
 MOST_MEMORY = 0.7
 """A size that is expected to take more than this share of the machine's memory is left out."""
-WARM_UP_DAYS = 1
-"""Days before seconds are counted: kernels are compiled, and learners have something to learn from."""
 SEED = 1
 Row = dict[str, Any]
 
@@ -52,6 +50,7 @@ class Size:
     variant: Variant
     prosumers: int
     days: int
+    warm_up_days: int
 
     @property
     def name(self) -> str:
@@ -68,14 +67,14 @@ class Size:
     def window(self) -> Window:
         """The days that are simulated, the one to warm up included: where training begins by default."""
         year = cases.reference(cases.ELECTRIC).horizon.start.year
-        return Window("scale", windows_of(year).train.start, float(self.days + WARM_UP_DAYS))
+        return Window("scale", windows_of(year).train.start, float(self.days + self.warm_up_days))
 
     def measure(self, tell: Tell) -> Row:
         """Simulate, learning, and measure."""
         scenario = case(base_of(cases.scaled(self.prosumers)), self.window, SEED, self.variant.contender())
         simulation = Simulation(scenario)
         before = dict(simulation.seconds)
-        warm = WARM_UP_DAYS * simulation.clock.periods_per_day
+        warm = self.warm_up_days * simulation.clock.periods_per_day
         while not simulation.done:
             if simulation.index == warm:
                 before = dict(simulation.seconds)
@@ -142,8 +141,8 @@ def _scaled(variant: Variant, extent: Extent, folder: Path, say: Callable[[str],
     rows: list[Row] = []
     missing: dict[int, str] = {}
     for prosumers in sorted(extent.sizes):
-        size = Size(variant, prosumers, extent.scale_days)
-        reason = out_of_reach(rows, prosumers, size.days + WARM_UP_DAYS, psutil.virtual_memory().total / 1e6)
+        size = Size(variant, prosumers, extent.scale_days, extent.warm_up_days)
+        reason = out_of_reach(rows, prosumers, round(size.window.days), psutil.virtual_memory().total / 1e6)
         if not reason:
             found, reason = _measured(size, folder / f"{size.name}.json", say)
             rows += [] if found is None else [found]
