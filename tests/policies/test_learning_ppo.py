@@ -272,8 +272,10 @@ def test_weights_carry_over_whatever_the_number_of_prosumers() -> None:
     taught(few := made(4), given(4, 20), by_draw(4))
     many = made(9)
     many.load_weights(few.weights())
-    (inputs,) = given(9, 1)
-    assert (many.act(inputs, explore=False)[:, 2] != made(9).act(inputs, explore=False)[:, 2]).any()
+    fresh = made(9)
+    for inputs in given(9, 3):  # the first decision, of two periods, is the rule's
+        one, two = (policy.act(inputs, explore=False)[:, 2] for policy in (many, fresh))
+    assert (one != two).any()
 
 
 def test_a_learner_that_diverges_stops_with_the_weights_before() -> None:
