@@ -109,5 +109,5 @@ def test_the_page_of_the_documentation_has_a_place_for_everything() -> None:
 
 def test_the_origin_names_command_seeds_and_machine() -> None:
     text = page.origin(["cosim", "bench", "learning", "--output", "a b"], EXTENT)
-    assert text.startswith("`cosim bench learning --output 'a b'`: seeds 1 to 2; 3 x 119 days of training")
+    assert text.startswith("`cosim bench learning --output 'a b'`: seeds 1 to 2; 1 x 119 days of training")
     assert "torch" in text and "cores" in text
