@@ -62,11 +62,7 @@ class PPOConfig(LearnerConfig):
         le=1,
     )
     clip: float = setting(0.2, about="How far the probability ratio may move before it stops to count.", gt=0)
-    decay: float = setting(
-        0.3,
-        about="Weight decay of AdamW: there are few days to learn from and much that could tell them apart.",
-        ge=0,
-    )
+    decay: float = setting(0.0, about="Weight decay of AdamW.", ge=0)
     entropy: float = setting(0.0, about="Weight of the policy's entropy.", ge=0)
     margin_exploration: float = setting(
         0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
