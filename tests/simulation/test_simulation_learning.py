@@ -270,7 +270,10 @@ def test_weights_that_are_no_numbers_are_not_kept(five: Five, folder: Path) -> N
 
 
 def test_a_learner_that_diverges_stops_the_run_with_good_weights(five: Five, folder: Path) -> None:
-    wild = {"kind": "mf-ppo", "parameters": {**LEARNER["parameters"], "learning_rate": 1e9}}
+    wild = {
+        "kind": "mf-ppo",
+        "parameters": {**LEARNER["parameters"], "learning_rate": 1e9, "decide_hours": 12},
+    }
     with pytest.raises(
         PolicyError, match=r"period 23: policy 'mf-ppo' of 'default', learning, diverged: actor\."
     ):
@@ -285,6 +288,7 @@ def test_a_learner_that_diverges_stops_the_run_with_good_weights(five: Five, fol
 
 def test_a_learner_that_diverges_falls_back_to_its_rule_if_told_to(five: Five, folder: Path) -> None:
     wild = {**LEARNER["parameters"], "learning_rate": 1e9, "diverged": "rule", "start": "self-consumption"}
+    wild["decide_hours"] = 12
     horizon = {"duration": "2 days"}
     found = load(
         run(
