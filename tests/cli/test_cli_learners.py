@@ -272,7 +272,7 @@ def test_list_says_what_policies_use(cosim: Callable[..., Result]) -> None:
     rows = {row["name"]: row["uses"] for row in json.loads(cosim("list", "policies", "--json").stdout)}
     assert rows["self-consumption"] == "uses own data"
     assert "everybody's private data" in rows["community-planner"]
-    assert rows["mf-ppo"].startswith("uses own data, public information of the market; what crosses")
+    assert rows["mf-ppo"].startswith("uses own data, public information of the market, forecasts")
     assert "federated (default) changes of weights, averaged" in rows["mf-ppo"]
     text = cosim("list", "policies").stdout.splitlines()
     line = next(number for number, row in enumerate(text) if row.startswith("price-taker"))

@@ -119,7 +119,7 @@ class Learner(Policy):
     """
 
     learns = True
-    needs: tuple[str, ...] = ("own", "public")
+    needs: tuple[str, ...] = ("own", "public", "outlook")
     crosses = (
         "with sharing none nothing, federated (default) changes of weights, averaged, group all their data"
     )
@@ -145,13 +145,13 @@ class Learner(Policy):
             [own.margins == "learn" or is_a_device(f.name) for f in spec.action], bool
         )
         """Which actions it learns, shape (A,); the others stay the rule's."""
+        self.foresight = own.foresight and spec.observes(NET)
+        if not self.foresight:
+            self.needs = tuple(need for need in self.needs if need != "outlook")
         self.start = start_policy(own.start, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
-        self.foresight = own.foresight and spec.observes(NET)
-        if self.foresight:
-            self.needs = tuple(dict.fromkeys((*self.needs, "outlook")))
         if own.sharing == "group":
             self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
         self._day = OwnDay(spec, n)

@@ -87,7 +87,7 @@ class MADDPG(MeanFieldTD3):
 
     name = "maddpg"
     summary = "MADDPG: its critic sees what everybody observed and did; grows with their number"
-    needs: tuple[str, ...] = ("own", "public", "everybody")
+    needs: tuple[str, ...] = ("own", "public", "outlook", "everybody")
     Config = MADDPGConfig
     config: MADDPGConfig
 
