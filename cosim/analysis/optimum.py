@@ -108,7 +108,7 @@ def bound_of(look: Hindsight, say: Say | None = None) -> Bound:
     alone = each_alone(look, look.outlook)
     say("all prosumers optimised together")
     size = len(look.outlook) * look.outlook.count
-    method: Method = "ipm" if size > LARGE else "simplex"
+    method: Method = "centre" if size > LARGE else "simplex"
     found = optimise(look.outlook, method=method, lean=True)
     return Bound(
         greedy_eur=float(greedy.sum()),

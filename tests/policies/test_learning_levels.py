@@ -16,7 +16,8 @@ from cosim.errors import InputError, PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import Everybody, PolicyInputs, Spec, Transition
 from cosim.policies.learning.batches import Batch
-from cosim.policies.learning.levels import LevelLearner, advantage, sampled
+from cosim.policies.learning.distributions import sampled
+from cosim.policies.learning.levels import LevelLearner, advantage
 from cosim.policies.learning.mean_action import MeanAction, mean_of_others
 from cosim.policies.learning.q import boltzmann
 from cosim.policies.sample import sample_inputs, sample_spec
@@ -156,8 +157,8 @@ def test_mean_action_of_the_public_book_is_the_mean_place_over_the_last_decision
 @pytest.mark.parametrize("sharing", ["none", "federated"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_prisoners_defect(kind: str, sharing: str) -> None:
-    """Players meet in random pairs. Defecting (+1) dominates: payoffs 5 and 1 against 3 and 0. They begin by
-    cooperating (the first level), and nobody finds a way to keep it up."""
+    """Players meet in random pairs. Defecting (+1) dominates: payoffs 5 and 1 against 3 and 0. Some begin by
+    cooperating, and nobody finds a way to keep it up."""
     table, pairs = np.array([[3.0, 0.0], [5.0, 1.0]]), np.random.default_rng(4)
 
     def payoff(moves: np.ndarray) -> np.ndarray:
@@ -168,7 +169,7 @@ def test_prisoners_defect(kind: str, sharing: str) -> None:
 
     policy = made(kind, GAME, 20, **TWO_MOVES, **CURIOUS[kind], sharing=sharing)
     moves = play(policy, payoff, 80)
-    assert (moves[0] == -1.0).all()
+    assert (moves[0] == -1.0).any()
     assert moves[-20:].mean() > 0.7
     assert (policy.act(after(moves[-1][:, None]), explore=False) == 1.0).mean() >= 0.8
 

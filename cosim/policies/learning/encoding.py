@@ -40,6 +40,11 @@ class OwnDay:
         self._past = np.zeros((max(round(24.0 / self._hours), 1), n))
         self._seen = 0
 
+    @property
+    def complete(self) -> bool:
+        """Whether it remembers a whole day."""
+        return self._seen >= len(self._past)
+
     def net_kwh(self, inputs: PolicyInputs) -> FloatArray:
         """Of the period that is decided, shape (n,); 0 where it is not observed."""
         return np.zeros(len(inputs)) if self._column is None else inputs.observation[:, self._column]

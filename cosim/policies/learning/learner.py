@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,6 +78,13 @@ class LearnerConfig(Parameters):
     )
     foresight: bool = setting(
         True, about="Whether it reads the own forecast of the coming day: own load and own production."
+    )
+    look_away: float = setting(
+        0.1,
+        about="Share of decisions that it takes without what is public and without the own last day while "
+        "it learns: on the first day of a run there is neither.",
+        ge=0,
+        lt=1,
     )
     hidden: int = setting(8, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = setting(
@@ -195,7 +203,8 @@ class Learner(Policy):
     @property
     def input_names(self) -> tuple[str, ...]:
         """What networks read, by name."""
-        return (*self.encoder.names, *OwnDay.names, *(DayAhead.names if self.foresight else ()))
+        ahead = DayAhead.names if self.foresight else ()
+        return (*self.encoder.names, *OwnDay.names, *ahead, *self.others_names)
 
     @property
     def hindsight_names(self) -> tuple[str, ...]:
@@ -206,12 +215,6 @@ class Learner(Policy):
     def _due(self) -> bool:
         """Whether it is time to decide anew."""
         return self._decision is None or self._age >= self.hold
-
-    @property
-    def _knows_the_day(self) -> bool:
-        """Whether it has seen the market for as long as a decision stands: before, nothing tells what
-        kind of day it is, and it follows its rule. Where there is no market, it never waits."""
-        return self._decision is not None or not self.spec.mean_field or not self.spec.observes(NET)
 
     @property
     def looks_now(self) -> bool:
@@ -234,9 +237,8 @@ class Learner(Policy):
         if decision is None:
             rows = self._rows(inputs)
             shift, notes = self._decide(rows, explore and not self.config.freeze)
-            follows = ~self.learnt if self._knows_the_day else np.ones_like(self.learnt)
-            mask = inputs.action_mask & ~follows
-            decision, self._age = Decision(rows, np.where(follows, 0.0, shift), mask, notes), 0
+            mask = inputs.action_mask & self.learnt
+            decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
             self._decision = decision
         self._age += 1
         self._day.remember(inputs)
@@ -297,15 +299,44 @@ class Learner(Policy):
         return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
 
     def _rows(self, inputs: PolicyInputs) -> FloatArray:
-        """What networks read of a period, shape (n, F): the same object while the period is the same."""
+        """What networks read of a period, shape (n, F): the same object while the period is the same.
+
+        What tells of the last day is nothing, 0, before a day has been seen. So that it knows what to do then
+        as well, it looks away now and then while it learns."""
         if self._encoded[0] is not inputs:
-            parts = [self.encoder.encode(inputs), self._day.encode()]
-            if self.foresight:
-                if inputs.outlook is None:
-                    raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
-                parts.append(DayAhead.encode(inputs.outlook))
-            self._encoded = (inputs, np.hstack(parts))
+            rows = self._everything(inputs)
+            if self.waits:
+                sees = np.full(self.n, self._day.complete)
+                if self.learns:
+                    sees &= self.draw("look away").random(self.n) >= self.config.look_away
+                rows = np.where(self._of_last_day & ~sees[:, None], 0.0, rows)
+            self._encoded = (inputs, rows)
         return self._encoded[1]
+
+    def _everything(self, inputs: PolicyInputs) -> FloatArray:
+        """All columns of `input_names`, shape (n, F)."""
+        parts = [self.encoder.encode(inputs), self._day.encode()]
+        if self.foresight:
+            if inputs.outlook is None:
+                raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
+            parts.append(DayAhead.encode(inputs.outlook))
+        return np.hstack(parts)
+
+    @cached_property
+    def _of_last_day(self) -> BoolArray:
+        """Which columns tell of the last day, shape (F,)."""
+        past = {*self.encoder.mean_field.names, *OwnDay.names, *self.others_names}
+        return np.array([name in past for name in self.input_names], dtype=bool)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a market, of which nothing is known at first."""
+        return bool(self.spec.mean_field) and self.spec.observes(NET)
+
+    @property
+    def others_names(self) -> tuple[str, ...]:
+        """Inputs that a family adds, of what others did."""
+        return ()
 
     def reset(self, rows: IntArray | None = None) -> None:
         """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt

@@ -17,10 +17,12 @@ from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.batches import Batch, remembered
+from cosim.policies.learning.distributions import sampled
 from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import Learner, LearnerConfig
 from cosim.policies.learning.mean_action import MeanAction, Source
-from cosim.policies.learning.ppo import Scale, explained, plain, tensors
+from cosim.policies.learning.returns import Scale, explained
+from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,20 +151,18 @@ class LevelLearner(Learner):
     # 1. Decide
 
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """First the rule's level, as nothing has been seen that tells the season; then by the policy."""
+        """By the policy; where nothing is tried, the best level, of equal ones that nearest to the rule."""
         import torch
 
         with torch.no_grad():
             odds = self._policy(self._shaped(rows)).reshape(self.n, -1, len(self.levels))
         share = odds.cpu().numpy().astype(float)
         drawn = np.column_stack([self.draw(f"try {name}").random(self.n) for name in self._fields])
-        if self._decision is None:
-            chosen = np.full(drawn.shape, self._nearest[0])
-        elif explore:
+        if explore:
             chosen = sampled(share, drawn)
         else:
             chosen = self._nearest[share[..., self._nearest].argmax(axis=-1)]
-        if self._decision is None or not explore:
+        if not explore:
             share = np.eye(len(self.levels))[chosen]
         return self.levels[chosen], {"chosen": chosen.astype(float), "odds": share}
 
@@ -289,16 +289,14 @@ class LevelLearner(Learner):
     # The mean action is one more input
 
     @property
-    def input_names(self) -> tuple[str, ...]:
-        """What networks read: the mean action comes last."""
-        return (*super().input_names, *self.mean_action.names)
+    def others_names(self) -> tuple[str, ...]:
+        """The mean action."""
+        return self.mean_action.names
 
-    def _rows(self, inputs: PolicyInputs) -> FloatArray:
-        if self._encoded[0] is not inputs:
-            rows = super()._rows(inputs)
-            others = self.mean_action.of(inputs, *self.encoder.band(inputs))
-            self._encoded = (inputs, np.hstack([rows, others]))
-        return self._encoded[1]
+    def _everything(self, inputs: PolicyInputs) -> FloatArray:
+        return np.hstack(
+            [super()._everything(inputs), self.mean_action.of(inputs, *self.encoder.band(inputs))]
+        )
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """See `Learner.act`."""
@@ -363,13 +361,6 @@ def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
         mask: 1 where there is something to decide, shape (..., A).
     """
     return ((q * (chosen - odds)).sum(-1) * mask).sum(-1)
-
-
-def sampled(share: FloatArray, drawn: FloatArray) -> IntArray:
-    """Levels drawn with probabilities `share`, shape (..., L), from numbers in [0, 1), shape (...)."""
-    below = share.cumsum(axis=-1)
-    below[..., -1] = np.inf  # rounding must not lead beyond the last level
-    return np.asarray((drawn[..., None] >= below).sum(axis=-1), dtype=np.int64)
 
 
 def _numbers(values: Tensor) -> FloatArray:

@@ -2,43 +2,77 @@
 
 Actor and critic of Schulman et al., "Proximal policy optimization algorithms" (arXiv:1707.06347), with
 advantages over many decisions as in "High-dimensional continuous control using generalized advantage
-estimation" (ICLR 2016). Both read the own observation and the mean field. Two things are made for a market
+estimation" (ICLR 2016). Both read the own observation and the mean field. Three things are made for a market
 with many prosumers:
 
 - The baseline that advantages are measured against knows in hindsight what became public while the decision
   stood. One prosumer moves the mean field by nothing, so knowing it afterwards biases no gradient, and takes
   away the luck of the day (a future-conditional baseline: Mesnard et al., "Counterfactual credit assignment
   in model-free reinforcement learning", ICML 2021).
-- Decisions of some days are learnt from together, each against the policy that took it: PPO's clipped ratio
-  bounds how far it moves (Queeney et al., "Generalized proximal policy optimization with sample reuse",
-  NeurIPS 2021).
+- Where a decision stands for a day, days of the past are learnt from again, so that summer does not wipe out
+  what winter taught. The policy that clipping refers to is the present one, and a decision counts by how
+  likely it still is, at most 1 (Hilton, Cobbe and Schulman, "Batch size-invariance for policy optimization",
+  NeurIPS 2022; weights cut at 1: Espeholt et al., "IMPALA", ICML 2018).
+- There it tries levels, each with a probability, instead of a normal distribution: what a battery does with a
+  value of stored energy changes in steps, where it crosses a tariff (`distributions`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import field_validator
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
+from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.learner import Learner, LearnerConfig, is_a_device
+from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
+from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TINY = 1e-6
-MANY_DAYS, FEW_DAYS = 14.0, 3.0
-"""Days that are learnt from if nothing is said: where there is one decision a day, and where there are
-many."""
+    from cosim.policies.learning.networks import Networks
+
 MOST_GRADIENT = 0.5
 """Largest Euclidean norm of a network's gradient."""
+MOST_LOG_RATIO = 2.0
+"""A probability that changed more, as a logarithm, moves the policy no further: what was unlikely could throw
+it."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What is chosen if nothing is said, by how often it decides."""
+
+    distribution: Literal["normal", "levels"]
+    exploration: float
+    hidden: int
+    decay: float
+    memory_days: float
+    batch_days: float
+    epochs: int
+
+
+SELDOM = Habits("levels", 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
+"""Up to two decisions a day: little to learn from, so that all of it is used."""
+OFTEN = Habits("normal", 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
+"""More: a decision is one of many that a day hangs on, and only those of the present policy tell."""
+
+
+def _chosen(name: str) -> str:
+    """What is said of a parameter that is left out."""
+    seldom, often = getattr(SELDOM, name), getattr(OFTEN, name)
+    words = [f"{one:g}" if isinstance(one, float) else f"{one}" for one in (seldom, often)]
+    return f"Left out: {words[0]}, and {words[1]} where it decides more than twice a day."
 
 
 class PPOConfig(LearnerConfig):
@@ -47,14 +81,49 @@ class PPOConfig(LearnerConfig):
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for critic and baseline.", gt=0)
     update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
+    distribution: Literal["normal", "levels"] | None = setting(
+        None, about="How it tries things. " + _chosen("distribution")
+    )
+    levels: tuple[float, ...] = setting(
+        (0.0, 0.4, 0.8),
+        about="What it chooses among for each field of the action, with `distribution: levels`: departures "
+        "from the start rule.",
+        min_length=2,
+    )
+    exploration: float | None = setting(  # type: ignore[assignment]
+        None,
+        about="Standard deviation of what it tries at first, in units of the action. "
+        + _chosen("exploration"),
+        gt=0,
+        le=1,
+    )
+    margin_exploration: float = setting(
+        0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
+    )
+    least_exploration: float = setting(
+        0.03, about="Least standard deviation, with `distribution: normal`.", gt=0, le=1
+    )
+    stays: float = setting(
+        0.05,
+        about="Part of the probabilities that stays as it was at first, with `distribution: levels`.",
+        ge=0,
+        lt=1,
+    )
+    hidden: int | None = setting(  # type: ignore[assignment]
+        None, about="Width of the two hidden layers of each network. " + _chosen("hidden"), ge=1, le=1024
+    )
+    decay: float | None = setting(None, about="Weight decay of AdamW. " + _chosen("decay"), ge=0)
     memory_days: float | None = setting(
+        None, unit="d", about="Decisions of so many days are remembered. " + _chosen("memory_days"), gt=0
+    )
+    batch_days: float | None = setting(
         None,
         unit="d",
-        about="Decisions of so many days are learnt from in each update. Left out: 14, and 3 where it "
-        "decides more than twice a day.",
+        about="Days drawn from memory for an update, the last one always among them. "
+        + _chosen("batch_days"),
         gt=0,
     )
-    epochs: int = setting(10, about="Passes over these decisions in each update.", ge=1)
+    epochs: int | None = setting(None, about="Passes over these days. " + _chosen("epochs"), ge=1)
     trace: float = setting(
         0.9,
         about="Lambda of the advantages: 0 trusts the critic after one decision, 1 what happened.",
@@ -62,12 +131,37 @@ class PPOConfig(LearnerConfig):
         le=1,
     )
     clip: float = setting(0.2, about="How far the probability ratio may move before it stops to count.", gt=0)
-    decay: float = setting(0.0, about="Weight decay of AdamW.", ge=0)
     entropy: float = setting(0.0, about="Weight of the policy's entropy.", ge=0)
-    margin_exploration: float = setting(
-        0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
-    )
-    least_exploration: float = setting(0.03, about="Least standard deviation.", gt=0, le=1)
+
+    @field_validator("levels")
+    @classmethod
+    def _differ(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
+            raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
+        return levels
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Decisions to learn from, for G networks and B decisions each."""
+
+    rows: Tensor
+    knowing: Tensor
+    """Rows, and what hindsight tells, (G, B, F + K)."""
+    taken: Tensor
+    """What was tried, as the distribution has it, (G, B, A)."""
+    mask: Tensor
+    """1 where the learner decided, (G, B, A)."""
+    before: Tensor
+    """Logarithm of the probability that it had just before this update, (G, B)."""
+    likely: Tensor
+    """How likely it still is, against when it was taken, at most 1, (G, B)."""
+    target: Tensor
+    """Return, in units of the root mean square reward, (G, B)."""
+    advantage: Tensor
+    """Of mean square one, (G, B)."""
+    explained: float
+    """Share of the variance of returns that the baseline foresaw."""
 
 
 class MeanFieldPPO(Learner):
@@ -86,55 +180,62 @@ class MeanFieldPPO(Learner):
 
         from cosim.policies.learning.networks import Networks
 
-        own, reads, hidden = self.config, self.input_names, (self.config.hidden,) * 2
+        self.habits = self._habits()
+        own, reads, hidden = self.config, self.input_names, (self.habits.hidden,) * 2
         actions = [item.name for item in spec.action]
+        self.tries = self._distribution(actions)
         common: dict[str, Any] = {"count": self.networks, "rng": self.draw("weights"), "device": self.device}
-        outputs = [*actions, *(f"log_std.{name}" for name in actions)]
-        self.actor = Networks("actor", reads, hidden, outputs, last=0.0, **common)
+        self.actor = Networks("actor", reads, hidden, self.tries.outputs(actions), last=0.0, **common)
         self.critic = Networks("critic", reads, hidden, ("value",), last=0.0, **common)
         self.baseline = Networks(
             "baseline", (*reads, *self.hindsight_names), hidden, ("value",), last=0.0, **common
         )
-        first = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
-        self.first_log_std = torch.tensor(np.log(first), dtype=torch.float32, device=self.device)
-        """Logarithm of the standard deviation that exploration begins with, shape (A,)."""
         judges = [*self.critic.parameters, *self.baseline.parameters]
         self.optimiser = torch.optim.AdamW(
             [
                 {"params": self.actor.parameters, "lr": own.learning_rate},
                 {"params": judges, "lr": own.critic_rate},
             ],
-            weight_decay=own.decay,
+            weight_decay=self.habits.decay,
         )
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
         """Decisions from one update to the next."""
-        days = own.memory_days or (FEW_DAYS if self.decisions_per_day > 2.0 else MANY_DAYS)
-        most = max(round(days * self.decisions_per_day), self.every)
+        most = max(round(self.habits.memory_days * self.decisions_per_day), self.every)
         self.memory: deque[Experience] = deque(maxlen=most)
         self.fresh = 0
         """Decisions since the last update."""
         self.scale = Scale(n, pooled=own.sharing == "group")
 
-    # 1. Decide: a normal distribution around the rule's action
+    def _habits(self) -> Habits:
+        """What the scenario says, and where it says nothing what suits how often it decides."""
+        usual = OFTEN if self.decisions_per_day > 2.0 else SELDOM
+        said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
+        return replace(usual, **{name: value for name, value in said.items() if value is not None})
+
+    def _distribution(self, actions: list[str]) -> Distribution:
+        """How it tries things; margins in finer steps than what devices do."""
+        usual, margin = self.habits.exploration, self.config.margin_exploration
+        first = np.array([usual if is_a_device(name) else margin for name in actions])
+        if self.habits.distribution == "normal":
+            return Normal(first, self.config.least_exploration, self.device)
+        return Levels(np.array(self.config.levels) / usual, first, self.config.stays, self.device)
+
+    # 1. Decide
 
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
         import torch
+        from scipy.special import ndtr
 
-        with torch.no_grad():
-            shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-            found = self._distribution(shaped.reshape(self.networks, self.n // self.networks, -1))
-        mean, log_std = (part.reshape(self.n, -1).cpu().numpy().astype(float) for part in found)
-        tried = np.column_stack(
+        drawn = np.column_stack(
             [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
         )
-        tried *= explore
-        return mean + np.exp(log_std) * tried, {"log_probability": -0.5 * tried**2 - log_std}
-
-    def _distribution(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the standard deviation of the shift, shape (G, B, A) each."""
-        mean, change = self.actor(rows).chunk(2, dim=-1)
-        least, most = np.log(self.config.least_exploration), 0.0
-        return mean, (self.first_log_std + change).clamp(least, most)
+        with torch.no_grad():
+            shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
+            out = self.actor(shaped.reshape(self.networks, self.n // self.networks, -1)).reshape(self.n, -1)
+            taken = self.tries.take(out, ndtr(drawn) if explore else None)
+            kept = torch.as_tensor(taken.astype(np.float32), device=self.device)
+            log_probability = self.tries.log_probability(out, kept).cpu().numpy().astype(float)
+        return self.tries.shift(taken), {"log_probability": log_probability, "taken": taken}
 
     # 2. Collect: a day's decisions, then learn from those of some days
 
@@ -145,42 +246,40 @@ class MeanFieldPPO(Learner):
         if self.fresh < self.every:
             return {}
         self.fresh = 0
-        return self._update(list(self.memory))
+        return self._update(self._drawn())
+
+    def _drawn(self) -> list[Experience]:
+        """Those since the last update, and as many days before as are wanted, drawn if there are more."""
+        past, day = list(self.memory), max(round(self.decisions_per_day), 1)
+        wanted = round(self.habits.batch_days * self.decisions_per_day) - self.every
+        before, last = past[: -self.every], past[-self.every :]
+        if len(before) <= wanted:
+            return past
+        days = len(before) // day
+        first = len(before) - days * day
+        found: list[Experience] = []
+        for number in np.sort(self.rng.permutation(days)[: wanted // day]):
+            start = first + int(number) * day
+            found += before[start : start + day - 1]
+            found.append(replace(before[start + day - 1], joined=False))
+        return [*found, *last]
 
     # 3. Learn
 
     def _update(self, past: list[Experience]) -> dict[str, float]:
         import torch
 
-        from cosim.policies.learning.networks import by_network, by_prosumer, clip_gradients
+        from cosim.policies.learning.networks import clip_gradients
 
-        own, n = self.config, self.n
-
-        def given(name: str) -> Tensor:
-            return by_network(stacked(past, name), self.networks, self.device)
-
-        rows, shift = given("rows"), given("shift")
-        knowing = torch.cat([rows, given("hindsight")], dim=-1)
-        mask = given("mask") * given("own").unsqueeze(-1)
-        before = (given("log_probability") * mask).sum(-1)
-        with torch.no_grad():
-            next_value = by_prosumer(self.critic(given("next_rows")), n)
-            foreseen = by_prosumer(self.baseline(knowing), n)
-        reward = stacked(past, "reward") / self.scale.of()
-        joined = np.array([each.joined for each in past])
-        returns = lambda_returns(
-            reward, next_value, stacked(past, "terminated"), joined, self.gamma, own.trace
-        )
-        advantage = self._normalised(returns - foreseen)
-        target = by_network(returns, self.networks, self.device)
-        weight = by_network(advantage, self.networks, self.device)
-        for _ in range(own.epochs):
-            mean, log_std = self._distribution(rows)
-            after = ((-0.5 * ((shift - mean) / log_std.exp()).square() - log_std) * mask).sum(-1)
-            entropy = (log_std * mask).sum(-1)
-            policy_loss = clipped_loss((after - before).exp(), weight, own.clip).mean(1)
-            value_loss = 0.5 * (self.critic(rows).squeeze(-1) - target).square().mean(1)
-            baseline_loss = 0.5 * (self.baseline(knowing).squeeze(-1) - target).square().mean(1)
+        own, known = self.config, self._remembered(past)
+        for _ in range(self.habits.epochs):
+            out = self.actor(known.rows)
+            after = (self.tries.log_probability(out, known.taken) * known.mask).sum(-1)
+            entropy = (self.tries.entropy(out) * known.mask).sum(-1)
+            change = (after - known.before).clamp(-MOST_LOG_RATIO, MOST_LOG_RATIO)
+            policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
+            value_loss = 0.5 * (self.critic(known.rows).squeeze(-1) - known.target).square().mean(1)
+            baseline_loss = 0.5 * (self.baseline(known.knowing).squeeze(-1) - known.target).square().mean(1)
             loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
             self.optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
@@ -189,20 +288,50 @@ class MeanFieldPPO(Learner):
             clip_gradients(self.baseline.parameters, MOST_GRADIENT)
             self.optimiser.step()
         with torch.no_grad():
-            ratio = (after - before).exp()
-            acts = mask.sum().clamp(min=1.0)
+            ratio, acts = change.exp(), known.mask.sum().clamp(min=1.0)
             return {
                 "policy_loss": float(policy_loss.mean()),
                 "value_loss": float(value_loss.mean()),
-                "entropy": float((log_std * mask).sum() / acts) + 0.5 * float(np.log(2.0 * np.pi * np.e)),
-                "kl": float(((ratio - 1.0) - (after - before)).mean()),
+                "entropy": float(entropy.sum() / acts),
+                "kl": float(((ratio - 1.0) - change).mean()),
                 "clipped_share": float(((ratio - 1.0).abs() > own.clip).float().mean()),
-                "explained_variance": explained(returns, foreseen),
+                "explained_variance": known.explained,
                 "gradient_norm": float(norm.mean()),
-                "standard_deviation": float((log_std.exp() * mask).sum() / acts),
-                "shift": float((mean * mask).sum() / acts),
+                "still_likely": float(known.likely.mean()),
+                "shift": float((self.tries.mean(out) * known.mask).sum() / acts),
                 "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
             }
+
+    def _remembered(self, past: list[Experience]) -> Remembered:
+        """Decisions as tensors, with what came of each."""
+        import torch
+
+        from cosim.policies.learning.networks import by_network, by_prosumer
+
+        def given(name: str) -> Tensor:
+            return by_network(stacked(past, name), self.networks, self.device)
+
+        def foretold(network: Networks, rows: Tensor) -> FloatArray:
+            return by_prosumer(network(rows), self.n)
+
+        rows, taken = given("rows"), given("taken")
+        knowing = torch.cat([rows, given("hindsight")], dim=-1)
+        mask = given("mask") * given("own").unsqueeze(-1)
+        with torch.no_grad():
+            before = (self.tries.log_probability(self.actor(rows), taken) * mask).sum(-1)
+            likely = (before - (given("log_probability") * mask).sum(-1)).exp().clamp(max=1.0)
+            next_value, foreseen = foretold(self.critic, given("next_rows")), foretold(self.baseline, knowing)
+        # What came after the next decision counts as far as that is still likely (Munos et al. 2016).
+        trace = np.zeros_like(foreseen)
+        trace[:-1] = self.config.trace * by_prosumer(likely, self.n)[1:]
+        reward, ended = stacked(past, "reward") / self.scale.of(), stacked(past, "terminated")
+        joined = np.array([each.joined for each in past])
+        returns = lambda_returns(reward, next_value, ended, joined, self.gamma, trace)
+        advantage = self._normalised(returns - foreseen)
+        target, weight = (by_network(each, self.networks, self.device) for each in (returns, advantage))
+        return Remembered(
+            rows, knowing, taken, mask, before, likely, target, weight, explained(returns, foreseen)
+        )
 
     def _normalised(self, advantage: FloatArray) -> FloatArray:
         """Of mean square one: among the own decisions, or where data are pooled among all."""
@@ -250,102 +379,3 @@ class MeanFieldPPO(Learner):
         self.memory.extend(Experience.of_state(each) for each in state["memory"])
         self.fresh = int(state["fresh"])
         self.scale.load_state(state["scale"])
-
-
-class Scale:
-    """Root mean square of the rewards so far, each prosumer's own, or where data are pooled that of all.
-
-    Args:
-        n: Prosumers.
-        pooled: Whether data are pooled.
-    """
-
-    def __init__(self, n: int, pooled: bool) -> None:
-        self._pooled, self._squares, self._count = pooled, np.zeros(n), 0
-
-    def add(self, reward: FloatArray) -> None:
-        """Take in one decision's rewards, shape (n,)."""
-        self._squares = self._squares + np.square(reward)
-        self._count += 1
-
-    def of(self) -> FloatArray:
-        """Shape (n,), positive."""
-        mean = self._squares / max(self._count, 1)
-        return np.sqrt(np.full_like(mean, mean.mean()) if self._pooled and len(mean) else mean) + TINY
-
-    def state(self) -> dict[str, Any]:
-        """A copy."""
-        return {"squares": self._squares.copy(), "count": self._count}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`."""
-        self._squares, self._count = np.array(state["squares"], dtype=float), int(state["count"])
-
-
-def lambda_returns(
-    reward: FloatArray,
-    next_value: FloatArray,
-    terminated: FloatArray,
-    joined: BoolArray,
-    discount: float,
-    trace: float,
-) -> FloatArray:
-    """Returns of T decisions by TD(lambda), shape (T, n): less a value of the state, the generalised
-    advantage (Schulman et al. 2016, eq. 16).
-
-        R_t = r_t + discount (1 - terminated_t) [(1 - trace) V(s_t+1) + trace R_t+1]
-
-    Args:
-        reward: Shape (T, n).
-        next_value: V(s_t+1) of each, shape (T, n).
-        terminated: 1 where nothing of value comes after, shape (T, n).
-        joined: Whether the next decision follows on this one, shape (T,); the last of all counts as not
-        joined. discount: From one decision to the next.
-        trace: Lambda.
-    """
-    returns = np.zeros_like(reward)
-    for t in range(len(reward) - 1, -1, -1):
-        goes_on = t + 1 < len(reward) and joined[t]
-        after = (1.0 - trace) * next_value[t] + trace * returns[t + 1] if goes_on else next_value[t]
-        returns[t] = reward[t] + discount * (1.0 - terminated[t]) * after
-    return returns
-
-
-def clipped_loss(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
-    """PPO's loss, minus the pessimistic of the plain and the clipped objective (Schulman et al. 2017, eq.
-    7)."""
-    import torch
-
-    return -torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)
-
-
-def explained(target: FloatArray, prediction: FloatArray) -> float:
-    """Share of the variance of a target that a prediction explains; 0 where there is none to explain."""
-    variance = float(np.var(target))
-    return 1.0 - float(np.var(target - prediction)) / variance if variance > 0.0 else 0.0
-
-
-def plain(value: Any) -> Any:
-    """The same with arrays in the place of tensors, a copy."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().numpy().copy()
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-def tensors(value: Any) -> Any:
-    """The way back."""
-    import torch
-
-    if isinstance(value, np.ndarray):
-        return torch.as_tensor(value.copy())
-    if isinstance(value, dict):
-        return {key: tensors(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [tensors(item) for item in value]
-    return value

@@ -3,10 +3,17 @@ Simple, and in bidding mode "reservation" hard to beat: tune it before you prais
 
 from __future__ import annotations
 
-from cosim.core.arrays import FloatArray
+from typing import Literal
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray, clipped
 from cosim.core.config import Config, setting
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Policy, PolicyInputs
-from cosim.policies.rules.baseline import Reader, device_actions, value_action
+from cosim.policies.rules.baseline import EXPECTED_PRICE, Reader, device_actions, value_action
+
+YESTERDAY = "yesterday.mean_price"
+"""The public field that tells what electricity cost at this time of the day before."""
 
 
 class FixedReservationConfig(Config):
@@ -26,6 +33,12 @@ class FixedReservationConfig(Config):
     ask_margin: float = setting(
         0.0, about="Share of the way from the own reservation price to the retail price.", ge=0, le=1
     )
+    expects: Literal["market", "tariff"] = setting(
+        "market",
+        about="What heat sources reckon that electricity costs. `market`: as much as was paid in the market "
+        "at this time of the day before, which is public. `tariff`: by the own surplus or deficit, as the "
+        "baseline does.",
+    )
 
 
 class FixedReservation(Policy):
@@ -33,6 +46,7 @@ class FixedReservation(Policy):
 
     name = "fixed-reservation"
     summary = "Fixed value of stored energy and fixed margins"
+    needs = ("own", "public")
     Config = FixedReservationConfig
     config: FixedReservationConfig
 
@@ -48,4 +62,10 @@ class FixedReservation(Policy):
                 low, high = read.price_band()
                 value = low + self.config.value * (high - low)
                 action[:, self.spec.action_index(name)] = value_action(read, device, value)
+        if self.config.expects == "market" and self.spec.acts(EXPECTED_PRICE):
+            seen = inputs.mean_field[:, self.spec.mean_field_index(YESTERDAY)]
+            feed_in, retail = read.observed("feed_in_price"), read.observed("retail_price")
+            place = np.full(len(seen), 0.5)
+            np.divide(seen - feed_in, retail - feed_in, out=place, where=retail > feed_in)
+            action[:, self.spec.action_index(EXPECTED_PRICE)] = 2.0 * clipped(place, 0.0, 1.0) - 1.0
         return action
