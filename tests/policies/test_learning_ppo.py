@@ -18,6 +18,7 @@ from cosim.core.records import Field
 from cosim.errors import InputError, PolicyError
 from cosim.policies import PolicyInputs, Spec, Transition, create
 from cosim.policies.learning.encoding import DayAhead
+from cosim.policies.learning.experience import stacked
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns
 from cosim.policies.outlook import Owned
@@ -52,7 +53,7 @@ def taught(
 
 
 def by_draw(n: int, seed: int = 5) -> Callable[[FloatArray, int], FloatArray]:
-    rewards = np.random.default_rng(seed).normal(size=(100, n))
+    rewards = np.random.default_rng(seed).normal(size=(1000, n))
     return lambda action, index: rewards[index]
 
 
@@ -118,6 +119,70 @@ def test_what_it_tries_stands_until_it_decides_again() -> None:
     for first in (0, 4, 8):
         assert (actions[first : first + 4] == actions[first]).all()
     assert (actions[4][:, 2] != actions[8][:, 2]).all()
+
+
+def test_on_the_first_day_it_reads_nothing_of_the_day_before() -> None:
+    policy, known = made(look_away=0.0, decide_hours=12.0), given(4, 100)
+    past = np.array(
+        [name.startswith(("own_day", *policy.encoder.mean_field.names)) for name in policy.input_names]
+    )
+    seen = []
+    for inputs in known:
+        seen.append(policy._rows(inputs))
+        policy.act(inputs)
+    assert (np.stack(seen[:96])[:, :, past] == 0.0).all()
+    assert (np.abs(np.stack(seen[96:])[:, :, past]).sum(axis=-1) > 0.0).all()
+    assert (np.stack(seen)[:, :, ~past] != 0.0).any(axis=(0, 1)).sum() > 5
+
+
+def test_it_looks_away_now_and_then_while_it_learns() -> None:
+    known = given(50, 300)
+
+    def blind(**parameters: Any) -> float:
+        policy, seen = made(50, look_away=0.25, decide_hours=12.0, **parameters), []
+        place = policy.input_names.index("yesterday.mean_price")
+        for inputs in known:
+            policy.act(inputs)
+            seen.append(policy._rows(inputs)[:, place] == 0.0)
+        return float(np.mean(seen[96:]))
+
+    assert blind() == pytest.approx(0.25, abs=0.02)
+    assert blind(freeze=True) == 0.0
+
+
+def test_days_of_the_past_are_drawn_whole_and_the_last_one_is_always_there() -> None:
+    """Memory holds 10 days of 4 decisions; an update takes 3 days."""
+    policy = made(2, decide_hours=6.0, update_hours=24.0, memory_days=10.0, batch_days=3.0, epochs=1)
+    taught(policy, given(2, 96 * 10 + 1), by_draw(2))
+    past = list(policy.memory)
+    assert len(past) == 40
+    place = {id(each.decision): number for number, each in enumerate(past)}
+    firsts = set()
+    for _ in range(200):
+        drawn = policy._drawn()
+        places = np.array([place[id(each.decision)] for each in drawn])
+        assert len(places) == 12 and (places[-4:] == [36, 37, 38, 39]).all()
+        assert (np.diff(places.reshape(3, 4), axis=1) == 1).all() and (places[::4] % 4 == 0).all()
+        assert [each.joined for each in drawn[:8]] == [True, True, True, False] * 2
+        firsts |= set(places[::4])
+    assert firsts == set(range(0, 40, 4)), "every day comes up"
+
+
+def test_what_is_no_longer_likely_counts_less() -> None:
+    """The policy moves away from what it did: by how much probabilities fell, and never above 1."""
+    policy = made(2, memory_days=1.0, batch_days=1.0, distribution="levels", exploration=0.8)
+    taught(policy, given(2, 9), by_draw(2))
+    past = list(policy.memory)
+    with torch.no_grad():
+        policy.actor.parameters[-1][..., -3:] += torch.tensor([3.0, 0.0, -3.0])
+    known = policy._remembered(past)
+    odds = policy.tries.odds(policy.actor(known.rows)).detach().numpy()[0]
+    taken, mask = known.taken.numpy()[0].astype(int), known.mask.numpy()[0]
+    now = np.take_along_axis(odds, taken[..., None], -1)[..., 0]
+    then = np.exp(np.swapaxes(stacked(past, "log_probability"), 0, 1).reshape(taken.shape))
+    ratio = np.where(mask > 0.0, now / then, 1.0).prod(axis=-1)
+    np.testing.assert_allclose(known.likely.numpy()[0], np.minimum(ratio, 1.0), rtol=1e-4)
+    assert (ratio > 1.05).any() and (ratio < 0.8).any()
 
 
 def test_it_foresees_its_own_day_when_it_decides() -> None:

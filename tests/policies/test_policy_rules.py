@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cosim.core.records import Field
 from cosim.policies import PolicyInputs, create
+from cosim.policies.rules.baseline import EXPECTED_PRICE
 from cosim.policies.sample import sample_inputs, sample_spec
 
 RULES = ["utility-only", "self-consumption", "fixed-reservation", "zero-intelligence", "zip"]
@@ -45,6 +47,24 @@ def test_fixed_reservation_sets_value_and_margins() -> None:
         assert column(inputs, name, "fixed-reservation", **parameters) == pytest.approx(2 * share - 1)
     ev = sample_spec().action_index("ev.value")
     assert np.array_equal(column(inputs, "ev.value", "fixed-reservation"), inputs.rule_action[:, ev])
+
+
+@pytest.mark.parametrize(("seen", "place"), [(0.02, -1.0), (0.04, -1.0), (0.12, 0.0), (0.2, 1.0), (0.5, 1.0)])
+def test_fixed_reservation_expects_what_electricity_cost_yesterday(seen: float, place: float) -> None:
+    """Between feed-in at 0.04 and retail at 0.20."""
+    spec = sample_spec()
+    spec = replace(spec, action=(*spec.action, Field(EXPECTED_PRICE, "1", -1.0, 1.0, "Expected.")))
+    given = sample_inputs(spec, 3, np.random.default_rng(0))
+    own, public = given.observation.copy(), given.mean_field.copy()
+    for name, price in (("feed_in_price", 0.04), ("retail_price", 0.2)):
+        own[:, spec.observation_index(name)] = price
+    public[:, spec.mean_field_index("yesterday.mean_price")] = seen
+    inputs = replace(given, observation=own, mean_field=public)
+    column = spec.action_index(EXPECTED_PRICE)
+    found = create("fixed-reservation", spec, 3, 1).act(inputs)[:, column]
+    np.testing.assert_allclose(found, place, atol=1e-12)
+    by_tariff = create("fixed-reservation", spec, 3, 1, expects="tariff").act(inputs)[:, column]
+    np.testing.assert_array_equal(by_tariff, inputs.rule_action[:, column])
 
 
 @pytest.mark.parametrize(("share", "price"), [(0.0, 0.04), (0.5, 0.245), (1.0, 0.45)])

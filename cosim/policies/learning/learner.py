@@ -33,6 +33,8 @@ FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
 DECIDE_HOURS = {False: 24.0, True: 1.0}
 """How often learners think anew if nothing is said, by whether they tell set-points [h]."""
+SELDOM = 2.0
+"""Up to so many decisions a day are few: a single one weighs much, and there is little to learn from."""
 KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
 MOST_WEIGHT = 1e4
@@ -82,7 +84,7 @@ class LearnerConfig(Parameters):
     look_away: float = setting(
         0.1,
         about="Share of decisions that it takes without what is public and without the own last day while "
-        "it learns: on the first day of a run there is neither.",
+        "it learns: on the first day of a run there is neither. Only where it decides at most twice a day.",
         ge=0,
         lt=1,
     )
@@ -330,8 +332,8 @@ class Learner(Policy):
 
     @property
     def waits(self) -> bool:
-        """Whether there is a market, of which nothing is known at first."""
-        return bool(self.spec.mean_field) and self.spec.observes(NET)
+        """Whether there is a market, of which nothing is known at first, and a decision stands for long."""
+        return bool(self.spec.mean_field) and self.spec.observes(NET) and self.decisions_per_day <= SELDOM
 
     @property
     def others_names(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
-from cosim.policies.learning.learner import Learner, LearnerConfig, is_a_device
+from cosim.policies.learning.learner import SELDOM, Learner, LearnerConfig, is_a_device
 from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
 from cosim.policies.learning.torch_state import plain, tensors
 
@@ -62,16 +62,16 @@ class Habits:
     epochs: int
 
 
-SELDOM = Habits("levels", 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
+FEW = Habits("levels", 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
 """Up to two decisions a day: little to learn from, so that all of it is used."""
-OFTEN = Habits("normal", 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
+MANY = Habits("normal", 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
 """More: a decision is one of many that a day hangs on, and only those of the present policy tell."""
 
 
 def _chosen(name: str) -> str:
     """What is said of a parameter that is left out."""
-    seldom, often = getattr(SELDOM, name), getattr(OFTEN, name)
-    words = [f"{one:g}" if isinstance(one, float) else f"{one}" for one in (seldom, often)]
+    few, many = getattr(FEW, name), getattr(MANY, name)
+    words = [f"{one:g}" if isinstance(one, float) else f"{one}" for one in (few, many)]
     return f"Left out: {words[0]}, and {words[1]} where it decides more than twice a day."
 
 
@@ -208,7 +208,7 @@ class MeanFieldPPO(Learner):
 
     def _habits(self) -> Habits:
         """What the scenario says, and where it says nothing what suits how often it decides."""
-        usual = OFTEN if self.decisions_per_day > 2.0 else SELDOM
+        usual = MANY if self.decisions_per_day > SELDOM else FEW
         said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
