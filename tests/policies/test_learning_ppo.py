@@ -170,7 +170,7 @@ def test_days_of_the_past_are_drawn_whole_and_the_last_one_is_always_there() -> 
 
 def test_what_is_no_longer_likely_counts_less() -> None:
     """The policy moves away from what it did: by how much probabilities fell, and never above 1."""
-    policy = made(2, memory_days=1.0, batch_days=1.0, distribution="levels", exploration=0.8)
+    policy = made(2, memory_days=2.0, batch_days=1.0, distribution="levels", exploration=0.8)
     taught(policy, given(2, 9), by_draw(2))
     past = list(policy.memory)
     with torch.no_grad():

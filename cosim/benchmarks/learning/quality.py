@@ -68,7 +68,7 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
         range(1, 1 + extent.seeds),
         passes=extent.passes,
         regret=extent.regret,
-        rule=cases.start_rule(),
+        rule=cases.start_rule(scenario),
         probe=Probe(extent.probe) if extent.probe else None,
     )
 

@@ -22,7 +22,15 @@ from cosim.policies.learning.checkpoint import start_from
 from cosim.policies.learning.encoding import NET, DayAhead, Encoder, OwnDay, energy_rows
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import Kind, MeanField
-from cosim.policies.learning.start import NOTHING, start_policy, start_problem
+from cosim.policies.learning.start import (
+    NOTHING,
+    USUAL,
+    USUAL_WITH_HEAT,
+    plans,
+    start_policy,
+    start_problem,
+    usual_start,
+)
 from cosim.policies.rules.baseline import EXPECTED_PRICE
 
 if TYPE_CHECKING:
@@ -57,10 +65,11 @@ class LearnerConfig(Parameters):
         about="What stands for the others. `public`: what the market has made public. `none`: nothing, an "
         "independent learner. `shuffled`: the public information of another period (an ablation).",
     )
-    start: str = setting(
-        "fixed-reservation:value=0.25",
+    start: str | None = setting(
+        None,
         about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
-        "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE.",
+        "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE. Left out: "
+        f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity.",
     )
     margins: Literal["rule", "learn"] = setting(
         "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
@@ -107,8 +116,8 @@ class LearnerConfig(Parameters):
 
     @field_validator("start")
     @classmethod
-    def _can_start(cls, text: str) -> str:
-        problem = start_problem(text)
+    def _can_start(cls, text: str | None) -> str | None:
+        problem = None if text is None else start_problem(text)
         if problem:
             raise ValueError(problem)
         return text
@@ -158,7 +167,9 @@ class Learner(Policy):
         self.foresight = own.foresight and spec.observes(NET)
         if not self.foresight:
             self.needs = tuple(need for need in self.needs if need != "outlook")
-        self.start = start_policy(own.start, spec, n, seed, f"{self.label}/start")
+        self.starts_from = own.start or usual_start(spec)
+        """The rule that it starts from."""
+        self.start = start_policy(self.starts_from, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
@@ -221,7 +232,7 @@ class Learner(Policy):
     @property
     def looks_now(self) -> bool:
         """Before a decision, and whenever the rule that it started from looks."""
-        starts = self.start is not None and "outlook" in self.start.needs and self.start.looks_now
+        starts = self.start is not None and plans(self.start) and self.start.looks_now
         return starts or (self.foresight and not self.fallen and self._due)
 
     @property
@@ -296,7 +307,7 @@ class Learner(Policy):
 
     def _base(self, inputs: PolicyInputs) -> FloatArray:
         """What the start rule does, shape (n, A)."""
-        if self.config.start == NOTHING:
+        if self.starts_from == NOTHING:
             return np.zeros_like(inputs.rule_action)
         return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
 

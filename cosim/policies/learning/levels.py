@@ -22,6 +22,7 @@ from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import Learner, LearnerConfig
 from cosim.policies.learning.mean_action import MeanAction, Source
 from cosim.policies.learning.returns import Scale, explained
+from cosim.policies.learning.start import LEFT_OUT, differing, usual_levels
 from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
 class LevelsConfig(LearnerConfig):
     """Parameters that `mf-q` and `mf-ac` share."""
 
-    levels: tuple[float, ...] = setting(
-        (0.0, 0.4, 0.8),
-        about="What it chooses among for each field of the action: departures from the start rule.",
+    levels: tuple[float, ...] | None = setting(
+        None,
+        about="What it chooses among for each field of the action: departures from the start rule. "
+        + LEFT_OUT,
         min_length=2,
     )
     mean_action: Source = setting(
@@ -67,10 +69,8 @@ class LevelsConfig(LearnerConfig):
 
     @field_validator("levels")
     @classmethod
-    def _differ(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
-            raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
-        return levels
+    def _differ(cls, levels: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        return None if levels is None else differing(levels)
 
 
 class LevelLearner(Learner):
@@ -106,7 +106,7 @@ class LevelLearner(Learner):
         own = self.config
         if own.mean_action == "true":
             self.needs = (*self.needs, "everybody")
-        self.levels = np.array(own.levels)
+        self.levels = np.array(own.levels or usual_levels(self.start))
         self._nearest = np.argsort(np.abs(self.levels), kind="stable")
         """Levels from the rule outwards: of equal ones the nearest is taken."""
         self.mean_action = MeanAction(spec, own.mean_action, self.hold)

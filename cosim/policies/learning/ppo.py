@@ -35,6 +35,7 @@ from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.learner import SELDOM, Learner, LearnerConfig, is_a_device
 from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
+from cosim.policies.learning.start import FAR, LEFT_OUT, NEAR, differing, plans
 from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Habits:
     """What is chosen if nothing is said, by how often it decides."""
 
     distribution: Literal["normal", "levels"]
+    levels: tuple[float, ...]
     exploration: float
     hidden: int
     decay: float
@@ -62,9 +64,9 @@ class Habits:
     epochs: int
 
 
-FEW = Habits("levels", 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
+FEW = Habits("levels", FAR, 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
 """Up to two decisions a day: little to learn from, so that all of it is used."""
-MANY = Habits("normal", 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
+MANY = Habits("normal", FAR, 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
 """More: a decision is one of many that a day hangs on, and only those of the present policy tell."""
 
 
@@ -84,16 +86,17 @@ class PPOConfig(LearnerConfig):
     distribution: Literal["normal", "levels"] | None = setting(
         None, about="How it tries things. " + _chosen("distribution")
     )
-    levels: tuple[float, ...] = setting(
-        (0.0, 0.4, 0.8),
+    levels: tuple[float, ...] | None = setting(
+        None,
         about="What it chooses among for each field of the action, with `distribution: levels`: departures "
-        "from the start rule.",
+        "from the start rule. " + LEFT_OUT,
         min_length=2,
     )
     exploration: float | None = setting(  # type: ignore[assignment]
         None,
         about="Standard deviation of what it tries at first, in units of the action. "
-        + _chosen("exploration"),
+        + _chosen("exploration")
+        + f" From a rule that plans: {NEAR[-1]:g}.",
         gt=0,
         le=1,
     )
@@ -135,10 +138,8 @@ class PPOConfig(LearnerConfig):
 
     @field_validator("levels")
     @classmethod
-    def _differ(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
-            raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
-        return levels
+    def _differ(cls, levels: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        return None if levels is None else differing(levels)
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ class Remembered:
     mask: Tensor
     """1 where the learner decided, (G, B, A)."""
     before: Tensor
-    """Logarithm of the probability that it had just before this update, (G, B)."""
+    """Logarithm of the probability that clipping refers to, (G, B)."""
     likely: Tensor
-    """How likely it still is, against when it was taken, at most 1, (G, B)."""
+    """By how much it counts, (G, B)."""
     target: Tensor
     """Return, in units of the root mean square reward, (G, B)."""
     advantage: Tensor
@@ -209,8 +210,17 @@ class MeanFieldPPO(Learner):
     def _habits(self) -> Habits:
         """What the scenario says, and where it says nothing what suits how often it decides."""
         usual = MANY if self.decisions_per_day > SELDOM else FEW
+        if plans(self.start):
+            usual = replace(usual, levels=NEAR, exploration=NEAR[-1])
         said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether days of long ago are learnt from, too. A decision then counts by how likely it still is
+        against when it was taken, at most 1, and clipping refers to the policy just before the update; else
+        it refers to the policy that decided."""
+        return self.habits.memory_days > self.habits.batch_days
 
     def _distribution(self, actions: list[str]) -> Distribution:
         """How it tries things; margins in finer steps than what devices do."""
@@ -218,7 +228,7 @@ class MeanFieldPPO(Learner):
         first = np.array([usual if is_a_device(name) else margin for name in actions])
         if self.habits.distribution == "normal":
             return Normal(first, self.config.least_exploration, self.device)
-        return Levels(np.array(self.config.levels) / usual, first, self.config.stays, self.device)
+        return Levels(np.array(self.habits.levels) / usual, first, self.config.stays, self.device)
 
     # 1. Decide
 
@@ -318,8 +328,11 @@ class MeanFieldPPO(Learner):
         knowing = torch.cat([rows, given("hindsight")], dim=-1)
         mask = given("mask") * given("own").unsqueeze(-1)
         with torch.no_grad():
-            before = (self.tries.log_probability(self.actor(rows), taken) * mask).sum(-1)
-            likely = (before - (given("log_probability") * mask).sum(-1)).exp().clamp(max=1.0)
+            then = (given("log_probability") * mask).sum(-1)
+            now = (self.tries.log_probability(self.actor(rows), taken) * mask).sum(-1)
+            before, likely = (
+                (now, (now - then).exp().clamp(max=1.0)) if self.rehearses else (then, torch.ones_like(then))
+            )
             next_value, foreseen = foretold(self.critic, given("next_rows")), foretold(self.baseline, knowing)
         # What came after the next decision counts as far as that is still likely (Munos et al. 2016).
         trace = np.zeros_like(foreseen)

@@ -7,9 +7,46 @@ from typing import Any
 
 from cosim.errors import CosimError
 from cosim.policies.contract import Policy, Spec
+from cosim.policies.rules.baseline import EXPECTED_PRICE
 
 SELF_CONSUMPTION, NOTHING = "self-consumption", "nothing"
 """Start rules that need no policy: every policy is given the first one's action."""
+
+USUAL = "fixed-reservation:value=0.25"
+"""The rule that learners start from if nothing is said."""
+USUAL_WITH_HEAT = "price-taker:confidence=0.5"
+"""The same where heat sources reckon with a price of electricity: much hangs on what each hour costs."""
+FAR, NEAR = (0.0, 0.4, 0.8), (-0.2, 0.0, 0.2)
+"""Departures that are chosen among if nothing is said: from a rule that does not look ahead, and from one
+that plans."""
+
+LEFT_OUT = f"Left out: {FAR}, and {NEAR} from a rule that plans."
+
+
+def differing(levels: tuple[float, ...]) -> tuple[float, ...]:
+    """Levels that can be chosen among.
+
+    Raises:
+        ValueError: if they are none.
+    """
+    if len(set(levels)) < len(levels) or any(abs(level) > 2.0 for level in levels):
+        raise ValueError(f"levels have to differ and lie in [-2, 2]; got {levels}")
+    return levels
+
+
+def usual_start(spec: Spec) -> str:
+    """The rule that learners start from if nothing is said."""
+    return USUAL_WITH_HEAT if spec.acts(EXPECTED_PRICE) else USUAL
+
+
+def plans(start: Policy | None) -> bool:
+    """Whether a start rule looks ahead."""
+    return start is not None and "outlook" in start.needs
+
+
+def usual_levels(start: Policy | None) -> tuple[float, ...]:
+    """Departures from a start rule that are chosen among if nothing is said."""
+    return NEAR if plans(start) else FAR
 
 
 def parsed(text: str) -> tuple[str, dict[str, Any]]:
