@@ -21,8 +21,8 @@ from cosim.scenario.schema import Scenario
 from cosim.settlement.rates import ENERGY, FEED_IN, LONG, SHORT
 from cosim.settlement.tariffs import TariffBook
 
-LEAST_KWH = 1e-6
-"""Less is rounding of the solver."""
+LEAST_SHARE = 1e-4
+"""A smaller share of all energy that is bought or imported is rounding of the solver."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,14 @@ def hindsight(scenario: Scenario) -> Hindsight:
 
 def plan_notes(found: Solution) -> Iterator[str]:
     """What a plan does that no device or bill would let it do."""
-    if found.at_once_kwh > LEAST_KWH:
-        yield f"relaxed: {found.at_once_kwh:.4g} kWh are charged and discharged at once by the same store"
-    if found.outside_kwh > LEAST_KWH:
-        yield f"{found.outside_kwh:.4g} kWh lie outside the windows of devices, for nothing"
     flows = found.flows_kwh
+    rounding_kwh = LEAST_SHARE * float(flows["import"].sum() + flows["bought"].sum())
+    if found.at_once_kwh > rounding_kwh:
+        yield f"relaxed: {found.at_once_kwh:.4g} kWh are charged and discharged at once by the same store"
+    if found.outside_kwh > rounding_kwh:
+        yield f"{found.outside_kwh:.4g} kWh lie outside the windows of devices, for nothing"
     passed_on = np.minimum(flows["import"], flows["sold"]) + np.minimum(flows["export"], flows["bought"])
-    if passed_on.sum() > LEAST_KWH:
+    if passed_on.sum() > rounding_kwh:
         yield (
             f"approximated: {passed_on.sum():.4g} kWh pass through a prosumer from utility to neighbours: "
             "charges on them count in full, a bill follows the meter"

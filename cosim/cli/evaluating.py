@@ -71,8 +71,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
     ] = None,
     tune: Annotated[bool, typer.Option(help="Choose parameters of rules in training.")] = True,
     rule: Annotated[
-        str, typer.Option(metavar="KIND", help="The rule that learners start from: what learning costs.")
-    ] = "self-consumption",
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Rule that the cost of learning is measured against (what the first learner starts from).",
+        ),
+    ] = None,
     regret: Annotated[bool, typer.Option("--regret", help="Also compute the price-taker regret.")] = False,
     exploitability: Annotated[
         int,
@@ -110,7 +114,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
             "regret": regret,
         }
         extent["probe"] = Probe(exploitability) if exploitability else None
-        study = _study(loaded, windows, contenders, rule=_rule(rule), **extent)
+        study = _study(loaded, windows, contenders, rules=_rules(rule, loaded, windows, contenders), **extent)
         _evaluated(study, _folder(output, scenario), jobs, against, (quiet, json_))
 
 
@@ -133,14 +137,19 @@ def _contenders(
     return [replace(one, tune=one.tune and tune) for one in found]
 
 
-def _rule(text: str) -> Contender:
-    """The rule that learning is measured against, as it stands."""
+def _rules(
+    text: str | None, scenario: Scenario, windows: Windows, contenders: Sequence[Contender]
+) -> list[Contender]:
+    """The rules that learning is measured against, as they stand: what is asked for, or what learners say."""
     from cosim.studies.contenders import contenders_of
+    from cosim.studies.start_rules import start_rules
 
+    if text is None:
+        return start_rules(scenario, windows, contenders)
     found = contenders_of([text])
     if len(found) > 1:
         raise InputError(Problem(f"{text!r} is more than one policy", "name one", path="--rule"))
-    return replace(found[0], tune=False)
+    return [replace(found[0], tune=False)]
 
 
 def _study(scenario: Scenario, windows: Windows, contenders: Sequence[Contender], **extent: Any) -> Study:

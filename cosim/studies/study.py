@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,14 @@ from cosim.errors import InputError, Problem
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
-from cosim.studies.contenders import Contender
+from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.exploitability import Probe
 from cosim.studies.windows import Windows
 
 FORMAT = 1
 """Of what is kept of a study; raised when older results cannot be read any more."""
 RULE = Contender("self-consumption", "self-consumption", tune=False)
-"""The rule that learners start from, unless they are told otherwise."""
+"""What everything is compared with: nobody needs anything for it."""
 _OWN = ("name", "folder", "seed", "policies", "outputs")
 """Parts of the scenario that change no result: a study has seeds and policies of its own, and where files lie
 does not matter."""
@@ -44,8 +44,9 @@ class Study:
     """How often learners go through the training window."""
     regret: bool = False
     """Whether the price-taker regret is computed, too: a linear programme for each prosumer and window."""
-    rule: Contender = RULE
-    """The rule that learners start from: what learning costs is measured against it."""
+    rules: tuple[Contender, ...] = (RULE,)
+    """The rules that learners start from: what learning costs is measured against that of their bidding mode,
+    or where there is none against the first."""
     probe: Probe | None = None
     """How exploitability is sampled; None: it is not."""
 
@@ -59,11 +60,17 @@ class Study:
         *,
         passes: int = 1,
         regret: bool = False,
-        rule: Contender = RULE,
+        rules: Sequence[Contender] = (RULE,),
         probe: Probe | None = None,
     ) -> Study:
         """The study of a scenario."""
-        return cls(base_of(scenario), windows, tuple(contenders), tuple(seeds), passes, regret, rule, probe)
+        base, who = base_of(scenario), tuple(contenders)
+        return cls(base, windows, who, tuple(seeds), passes, regret, tuple(rules), probe)
+
+    def rule(self, bidding: Bidding) -> Contender:
+        """The rule that learners of a bidding mode start from."""
+        own = (one for one in self.rules if one.bidding == bidding)
+        return next(own, replace(self.rules[0], bidding=bidding))
 
     def check(self) -> None:
         """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
@@ -73,7 +80,7 @@ class Study:
         """
         train, seed = self.windows.train, self.seeds[0]
         attempts: list[Callable[[], Any]] = [
-            partial(case, self.base, train, seed, contender) for contender in (*self.contenders, self.rule)
+            partial(case, self.base, train, seed, contender) for contender in (*self.contenders, *self.rules)
         ]
         attempts += [
             partial(self._built, partial(case, self.base, window, seed, RULE))
@@ -128,7 +135,7 @@ class Study:
             "passes": self.passes,
             "regret": self.regret,
             "probe": None if self.probe is None else self.probe.content(),
-            "rule": {"name": self.rule.name, **self.rule.content()},
+            "rules": [{"name": rule.name, **rule.content()} for rule in self.rules],
             "seeds": list(self.seeds),
             "policies": [{"name": one.name, **one.content()} for one in self.contenders],
             "cosim": cosim.__version__,

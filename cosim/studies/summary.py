@@ -115,7 +115,7 @@ def _of_seed(
 ) -> tuple[Values | None, dict[str, Values], Values | None]:
     """What was found with a seed: by the policy, the optima by window, and the rule in training."""
     optima = {window.name: Unit(study, "optimum", RULE, seed, window).name for window in study.windows.tests}
-    rule = Unit(study, "rule", replace(study.rule, bidding=contender.bidding), seed).name
+    rule = Unit(study, "rule", study.rule(contender.bidding), seed).name
     return (
         found.get(Unit(study, "policy", contender, seed).name),
         {window: found[name] for window, name in optima.items() if name in found},

@@ -142,8 +142,9 @@ def _training(summary: Summary) -> RenderableType:
         ("all EUR/day", _cells(summary, Key("training_eur_per_day"), 2)),
         ("learning s/day", _means(summary, Key("learn_s_per_day"), 3)),
     ]
-    rule = summary.study.rule.name
-    title = f"Cost of learning against {rule}: {train.duration} from {train.start:%Y-%m-%d}"
+    modes = dict.fromkeys(one.bidding for one in summary.study.contenders)
+    rules = ", ".join(dict.fromkeys(summary.study.rule(mode).name for mode in modes))
+    title = f"Cost of learning against {rules}: {train.duration} from {train.start:%Y-%m-%d}"
     return _table(summary, title, columns)
 
 

@@ -98,6 +98,8 @@ def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = s
     policies = policies_of(simulation)
     for label, own in weights.items():
         policies[label].load_weights(own)
+    for policy in policies.values():
+        policy.learns = False
     for community in simulation.communities:
         community.deciders.explore = explore
         community.deciders.learning = False

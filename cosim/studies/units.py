@@ -4,7 +4,7 @@ process, and once."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -194,6 +194,6 @@ def units_of(study: Study) -> list[Unit]:
     # The optimum is the same whoever decides and however they bid.
     found = [Unit(study, "optimum", RULE, seed, window) for seed in seeds for window in tests]
     for mode in dict.fromkeys(one.bidding for one in study.contenders if load(one.kind).learns):
-        found += [Unit(study, "rule", replace(study.rule, bidding=mode), seed) for seed in seeds]
+        found += [Unit(study, "rule", study.rule(mode), seed) for seed in seeds]
     found += [Unit(study, "policy", contender, seed) for contender in study.contenders for seed in seeds]
     return found

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cosim.benchmarks.learning import cases
-from cosim.benchmarks.learning.cases import ABLATIONS, ELECTRIC, FULL, HEATED, QUICK, SHARING
+from cosim.benchmarks.learning.cases import ABLATIONS, FULL, QUICK, SHARING
 from cosim.core.config import Config, setting
 from cosim.policies import registry
 from cosim.policies.contract import Policy
@@ -76,18 +74,6 @@ def test_a_learner_takes_part_in_the_ways_that_it_has(learner: str) -> None:
         "none; true mean action, not private": {"sharing": "none", "mean_action": "true"},
     }
     assert SHARING == ("federated", "none")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "parameters"),
-    [(ELECTRIC, "fixed-reservation", {"value": "0.25"}), (HEATED, "price-taker", {"confidence": "0.5"})],
-)
-def test_learning_is_measured_against_the_rule_that_learners_start_from(
-    name: str, kind: str, parameters: dict[str, Any]
-) -> None:
-    rule = cases.start_rule(cases.reference(name))
-    assert (rule.kind, rule.tune) == (kind, False)
-    assert {key: str(value) for key, value in rule.parameters.items()} == parameters
 
 
 @pytest.mark.parametrize(

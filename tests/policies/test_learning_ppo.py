@@ -135,19 +135,22 @@ def test_on_the_first_day_it_reads_nothing_of_the_day_before() -> None:
     assert (np.stack(seen)[:, :, ~past] != 0.0).any(axis=(0, 1)).sum() > 5
 
 
-def test_it_looks_away_now_and_then_while_it_learns() -> None:
-    known = given(50, 300)
+def test_it_looks_away_now_and_then_while_it_learns_and_tries() -> None:
+    """A decision every 12 hours; the first two days of 48 quarter-hours are the first day."""
+    known = given(50, 48 * 42)
 
-    def blind(**parameters: Any) -> float:
+    def blind(learns: bool = True, explore: bool = True, **parameters: Any) -> float:
         policy, seen = made(50, look_away=0.25, decide_hours=12.0, **parameters), []
+        policy.learns = learns
         place = policy.input_names.index("yesterday.mean_price")
         for inputs in known:
-            policy.act(inputs)
-            seen.append(policy._rows(inputs)[:, place] == 0.0)
+            policy.act(inputs, explore)
+            assert policy._decision is not None
+            seen.append(policy._decision.rows[:, place] == 0.0)
         return float(np.mean(seen[96:]))
 
-    assert blind() == pytest.approx(0.25, abs=0.02)
-    assert blind(freeze=True) == 0.0
+    assert blind() == pytest.approx(0.25, abs=0.04)
+    assert blind(freeze=True) == blind(learns=False) == blind(explore=False) == 0.0
 
 
 def test_days_of_the_past_are_drawn_whole_and_the_last_one_is_always_there() -> None:
@@ -163,7 +166,8 @@ def test_days_of_the_past_are_drawn_whole_and_the_last_one_is_always_there() -> 
         places = np.array([place[id(each.decision)] for each in drawn])
         assert len(places) == 12 and (places[-4:] == [36, 37, 38, 39]).all()
         assert (np.diff(places.reshape(3, 4), axis=1) == 1).all() and (places[::4] % 4 == 0).all()
-        assert [each.joined for each in drawn[:8]] == [True, True, True, False] * 2
+        follows = [place[id(each.decision)] + 1 for each in drawn[:-1]] == places[1:]
+        assert [each.joined for each in drawn[:-1]] == follows.tolist()
         firsts |= set(places[::4])
     assert firsts == set(range(0, 40, 4)), "every day comes up"
 

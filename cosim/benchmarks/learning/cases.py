@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from pydantic import ValidationError
 
 from cosim.policies import registry
 from cosim.scenario.load import load_scenario
 from cosim.scenario.schema import Scenario
-from cosim.simulation import Simulation
-from cosim.studies.cases import base_of, case
-from cosim.studies.contenders import Bidding, Contender, contenders_of
-from cosim.studies.training import policies_of
-from cosim.studies.windows import windows_of
+from cosim.studies.contenders import Bidding, Contender
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
 """The scenarios of the checkout."""
@@ -169,28 +165,6 @@ def ablation_contenders(extent: Extent) -> list[Contender]:
         for kind in extent.kinds
         for one in ablated(kind, extent.ablations)
     ]
-
-
-@runtime_checkable
-class Starts(Protocol):
-    """A learner that says which rule it starts from."""
-
-    @property
-    def starts_from(self) -> str:
-        """As a study names policies."""
-
-
-def start_rule(scenario: Scenario) -> Contender:
-    """The rule that learners start from in a scenario, as it stands: what learning costs is measured against
-    it."""
-    window, learner = (
-        windows_of(scenario.horizon.start.year).train,
-        Contender(DEFAULT_LEARNER, DEFAULT_LEARNER),
-    )
-    simulation = Simulation(case(base_of(scenario), window, seed=1, contender=learner))
-    (text,) = {p.starts_from for p in policies_of(simulation).values() if isinstance(p, Starts)}
-    (found,) = contenders_of([text])
-    return replace(found, tune=False)
 
 
 def reference(name: str) -> Scenario:

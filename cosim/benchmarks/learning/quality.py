@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.benchmarks.learning import cases
-from cosim.benchmarks.learning.cases import CENTRAL, ELECTRIC, Extent
+from cosim.benchmarks.learning.cases import CENTRAL, DEFAULT_LEARNER, ELECTRIC, Extent
 from cosim.scenario.schema import Scenario
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News, evaluate
 from cosim.studies.exploitability import Probe
 from cosim.studies.measured import STOCHASTIC, Key
+from cosim.studies.start_rules import start_rules
 from cosim.studies.study import Study
 from cosim.studies.summary import Summary, summarise, write_results
 from cosim.studies.windows import windows_of
@@ -61,6 +62,7 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
     windows = windows_of(
         scenario.horizon.start.year, train_days=extent.train_days, test_days=extent.test_days
     )
+    learners = [Contender(DEFAULT_LEARNER, DEFAULT_LEARNER, bidding=mode) for mode in extent.biddings]
     return Study.of(
         scenario,
         windows,
@@ -68,7 +70,7 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
         range(1, 1 + extent.seeds),
         passes=extent.passes,
         regret=extent.regret,
-        rule=cases.start_rule(scenario),
+        rules=start_rules(scenario, windows, learners),
         probe=Probe(extent.probe) if extent.probe else None,
     )
 

@@ -4,7 +4,7 @@ is learnt of them is the learner's affair; nothing is drawn here, draws are give
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from cosim.core.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-Kind = Literal["normal", "levels"]
+TINIEST = 1e-16
+"""A uniform number may be 0, at which a normal distribution has no end."""
 
 
 class Distribution(Protocol):
@@ -68,7 +68,7 @@ class Normal:
         from scipy.special import ndtri
 
         mean, log_std = (part.cpu().numpy().astype(float) for part in self._parts(out))
-        return mean if drawn is None else mean + np.exp(log_std) * ndtri(drawn)
+        return mean if drawn is None else mean + np.exp(log_std) * ndtri(np.maximum(drawn, TINIEST))
 
     def shift(self, taken: FloatArray) -> FloatArray:
         """See `Distribution`."""
@@ -108,8 +108,9 @@ class Levels:
 
         self.levels = np.asarray(first)[:, None] * levels
         """Shape (A, L)."""
-        weight = np.exp(-0.5 * np.square(levels))
-        self._first = torch.tensor(weight / weight.sum(), dtype=torch.float32, device=device)
+        logits = torch.tensor(-0.5 * np.square(levels), dtype=torch.float32, device=device)
+        self._logits = torch.log_softmax(logits, dim=-1)
+        self._first = self._logits.exp()
         self._stays = stays
 
     def outputs(self, actions: Sequence[str]) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ class Levels:
         """Probabilities, shape (..., A, L)."""
         import torch
 
-        logits = out.reshape(*out.shape[:-1], *self.levels.shape) + self._first.log()
+        logits = out.reshape(*out.shape[:-1], *self.levels.shape) + self._logits
         return (1.0 - self._stays) * torch.softmax(logits, dim=-1) + self._stays * self._first
 
     def take(self, out: Tensor, drawn: FloatArray | None) -> FloatArray:

@@ -25,10 +25,12 @@ from cosim.policies.learning.mean_field import Kind, MeanField
 from cosim.policies.learning.start import (
     NOTHING,
     USUAL,
+    USUAL_SETPOINT,
     USUAL_WITH_HEAT,
     plans,
     start_policy,
     start_problem,
+    tells_setpoints,
     usual_start,
 )
 from cosim.policies.rules.baseline import EXPECTED_PRICE
@@ -69,7 +71,8 @@ class LearnerConfig(Parameters):
         None,
         about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
         "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE. Left out: "
-        f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity.",
+        f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity; in "
+        f"bidding mode `setpoint` `{USUAL_SETPOINT}`.",
     )
     margins: Literal["rule", "learn"] = setting(
         "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
@@ -154,7 +157,7 @@ class Learner(Policy):
         self.device = _device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
-        wanted = DECIDE_HOURS[any(f.name.endswith(".setpoint") for f in spec.action)]
+        wanted = DECIDE_HOURS[tells_setpoints(spec)]
         self.hold = 1 if hours is None else max(round((own.decide_hours or wanted) / hours), 1)
         """Periods for which a decision stands."""
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
@@ -248,8 +251,10 @@ class Learner(Policy):
             return base
         decision = None if self._due else self._decision
         if decision is None:
-            rows = self._rows(inputs)
-            shift, notes = self._decide(rows, explore and not self.config.freeze)
+            rows, tries = self._rows(inputs), explore and not self.config.freeze
+            if self.begins_blind and tries and self.learns:
+                rows = self._looking_away(rows)
+            shift, notes = self._decide(rows, tries)
             mask = inputs.action_mask & self.learnt
             decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
             self._decision = decision
@@ -312,19 +317,19 @@ class Learner(Policy):
         return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
 
     def _rows(self, inputs: PolicyInputs) -> FloatArray:
-        """What networks read of a period, shape (n, F): the same object while the period is the same.
-
-        What tells of the last day is nothing, 0, before a day has been seen. So that it knows what to do then
-        as well, it looks away now and then while it learns."""
+        """What networks read of a period, shape (n, F): the same object while the period is the same. On the
+        first day of an episode, what tells of the day before is 0."""
         if self._encoded[0] is not inputs:
             rows = self._everything(inputs)
-            if self.waits:
-                sees = np.full(self.n, self._day.complete)
-                if self.learns:
-                    sees &= self.draw("look away").random(self.n) >= self.config.look_away
-                rows = np.where(self._of_last_day & ~sees[:, None], 0.0, rows)
+            if self.begins_blind and not self._day.complete:
+                rows = np.where(self._of_last_day, 0.0, rows)
             self._encoded = (inputs, rows)
         return self._encoded[1]
+
+    def _looking_away(self, rows: FloatArray) -> FloatArray:
+        """What networks read where some prosumers look away, to learn what to do on a first day."""
+        away = self.draw("look away").random(self.n) < self.config.look_away
+        return np.where(self._of_last_day & away[:, None], 0.0, rows)
 
     def _everything(self, inputs: PolicyInputs) -> FloatArray:
         """All columns of `input_names`, shape (n, F)."""
@@ -342,7 +347,7 @@ class Learner(Policy):
         return np.array([name in past for name in self.input_names], dtype=bool)
 
     @property
-    def waits(self) -> bool:
+    def begins_blind(self) -> bool:
         """Whether there is a market, of which nothing is known at first, and a decision stands for long."""
         return bool(self.spec.mean_field) and self.spec.observes(NET) and self.decisions_per_day <= SELDOM
 

@@ -157,6 +157,8 @@ class Remembered:
     """Logarithm of the probability that clipping refers to, (G, B)."""
     likely: Tensor
     """By how much it counts, (G, B)."""
+    own: Tensor
+    """1 where nobody else decided, (G, B)."""
     target: Tensor
     """Return, in units of the root mean square reward, (G, B)."""
     advantage: Tensor
@@ -234,15 +236,12 @@ class MeanFieldPPO(Learner):
 
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
         import torch
-        from scipy.special import ndtr
 
-        drawn = np.column_stack(
-            [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
-        )
+        drawn = np.column_stack([self.draw(f"try {item.name}").random(self.n) for item in self.spec.action])
         with torch.no_grad():
             shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
             out = self.actor(shaped.reshape(self.networks, self.n // self.networks, -1)).reshape(self.n, -1)
-            taken = self.tries.take(out, ndtr(drawn) if explore else None)
+            taken = self.tries.take(out, drawn if explore else None)
             kept = torch.as_tensor(taken.astype(np.float32), device=self.device)
             log_probability = self.tries.log_probability(out, kept).cpu().numpy().astype(float)
         return self.tries.shift(taken), {"log_probability": log_probability, "taken": taken}
@@ -261,17 +260,18 @@ class MeanFieldPPO(Learner):
     def _drawn(self) -> list[Experience]:
         """Those since the last update, and as many days before as are wanted, drawn if there are more."""
         past, day = list(self.memory), max(round(self.decisions_per_day), 1)
-        wanted = round(self.habits.batch_days * self.decisions_per_day) - self.every
         before, last = past[: -self.every], past[-self.every :]
+        wanted = max(round(self.habits.batch_days * self.decisions_per_day) - self.every, 0)
         if len(before) <= wanted:
             return past
         days = len(before) // day
         first = len(before) - days * day
+        numbers = np.sort(self.rng.permutation(days)[: wanted // day])
         found: list[Experience] = []
-        for number in np.sort(self.rng.permutation(days)[: wanted // day]):
+        for number, following in zip(numbers, [*numbers[1:], days], strict=False):
             start = first + int(number) * day
-            found += before[start : start + day - 1]
-            found.append(replace(before[start + day - 1], joined=False))
+            *others, end = before[start : start + day]
+            found += [*others, end if following == number + 1 else replace(end, joined=False)]
         return [*found, *last]
 
     # 3. Learn
@@ -288,8 +288,8 @@ class MeanFieldPPO(Learner):
             entropy = (self.tries.entropy(out) * known.mask).sum(-1)
             change = (after - known.before).clamp(-MOST_LOG_RATIO, MOST_LOG_RATIO)
             policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
-            value_loss = 0.5 * (self.critic(known.rows).squeeze(-1) - known.target).square().mean(1)
-            baseline_loss = 0.5 * (self.baseline(known.knowing).squeeze(-1) - known.target).square().mean(1)
+            value_loss = self._error(self.critic(known.rows), known)
+            baseline_loss = self._error(self.baseline(known.knowing), known)
             loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
             self.optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
@@ -312,6 +312,12 @@ class MeanFieldPPO(Learner):
                 "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
             }
 
+    @staticmethod
+    def _error(value: Tensor, known: Remembered) -> Tensor:
+        """Half the mean square error of a value, of those who decided themselves, shape (G,)."""
+        squares = (value.squeeze(-1) - known.target).square() * known.own
+        return 0.5 * squares.sum(1) / known.own.sum(1).clamp(min=1.0)
+
     def _remembered(self, past: list[Experience]) -> Remembered:
         """Decisions as tensors, with what came of each."""
         import torch
@@ -324,16 +330,15 @@ class MeanFieldPPO(Learner):
         def foretold(network: Networks, rows: Tensor) -> FloatArray:
             return by_prosumer(network(rows), self.n)
 
-        rows, taken = given("rows"), given("taken")
+        rows, taken, own = given("rows"), given("taken"), given("own")
         knowing = torch.cat([rows, given("hindsight")], dim=-1)
-        mask = given("mask") * given("own").unsqueeze(-1)
+        mask = given("mask") * own.unsqueeze(-1)
+        then = (given("log_probability") * mask).sum(-1)
         with torch.no_grad():
-            then = (given("log_probability") * mask).sum(-1)
             now = (self.tries.log_probability(self.actor(rows), taken) * mask).sum(-1)
-            before, likely = (
-                (now, (now - then).exp().clamp(max=1.0)) if self.rehearses else (then, torch.ones_like(then))
-            )
             next_value, foreseen = foretold(self.critic, given("next_rows")), foretold(self.baseline, knowing)
+        before = now if self.rehearses else then
+        likely = own * (now - then).exp().clamp(max=1.0) if self.rehearses else own
         # What came after the next decision counts as far as that is still likely (Munos et al. 2016).
         trace = np.zeros_like(foreseen)
         trace[:-1] = self.config.trace * by_prosumer(likely, self.n)[1:]
@@ -343,7 +348,7 @@ class MeanFieldPPO(Learner):
         advantage = self._normalised(returns - foreseen)
         target, weight = (by_network(each, self.networks, self.device) for each in (returns, advantage))
         return Remembered(
-            rows, knowing, taken, mask, before, likely, target, weight, explained(returns, foreseen)
+            rows, knowing, taken, mask, before, likely, own, target, weight, explained(returns, foreseen)
         )
 
     def _normalised(self, advantage: FloatArray) -> FloatArray:

@@ -63,9 +63,10 @@ def lambda_returns(
         reward: Shape (T, n).
         next_value: V(s_t+1) of each, shape (T, n).
         terminated: 1 where nothing of value comes after, shape (T, n).
-        joined: Whether the next decision follows on this one, shape (T,); the last of all counts as not
-        joined. discount: From one decision to the next.
-        trace: Lambda.
+        joined: Whether the next decision follows on this one, shape (T,); the last of all counts as if none
+            did.
+        discount: From one decision to the next.
+        trace: Lambda, one number or one for each decision, shape (T, n).
     """
     returns = np.zeros_like(reward)
     trust = np.broadcast_to(trace, reward.shape)

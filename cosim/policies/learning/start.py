@@ -16,6 +16,9 @@ USUAL = "fixed-reservation:value=0.25"
 """The rule that learners start from if nothing is said."""
 USUAL_WITH_HEAT = "price-taker:confidence=0.5"
 """The same where heat sources reckon with a price of electricity: much hangs on what each hour costs."""
+USUAL_SETPOINT = "price-taker:confidence=0"
+"""The same where energy is told what to do: a plan against the own tariff. One against the market's prices
+is everybody's, so that all do the same at once."""
 FAR, NEAR = (0.0, 0.4, 0.8), (-0.2, 0.0, 0.2)
 """Departures that are chosen among if nothing is said: from a rule that does not look ahead, and from one
 that plans."""
@@ -36,7 +39,14 @@ def differing(levels: tuple[float, ...]) -> tuple[float, ...]:
 
 def usual_start(spec: Spec) -> str:
     """The rule that learners start from if nothing is said."""
+    if tells_setpoints(spec):
+        return USUAL_SETPOINT
     return USUAL_WITH_HEAT if spec.acts(EXPECTED_PRICE) else USUAL
+
+
+def tells_setpoints(spec: Spec) -> bool:
+    """Whether actions tell energy what to do, and do not say what it is worth."""
+    return any(field.name.endswith(".setpoint") for field in spec.action)
 
 
 def plans(start: Policy | None) -> bool:

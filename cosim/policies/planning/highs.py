@@ -14,16 +14,14 @@ from cosim.errors import PolicyError
 if TYPE_CHECKING:
     from linopy import Model
 
-Method = Literal["simplex", "ipm", "centre"]
-"""How a programme is solved. `simplex` and `ipm` end in a vertex, interior points by a crossover; the simplex
-method is the quicker one for a household or a few blocks, interior points are for days of a community.
-`centre`: interior points that factorise (HiGHS's HiPO, of `highspy-extras`), and no crossover: for a week of
-a community with heat five times as quick, and where many solutions are optimal, it ends amid them."""
+Method = Literal["simplex", "centre"]
+"""How a programme is solved. `simplex` ends in a vertex, and is the quicker one for a household or a few
+blocks. `centre`: interior points that factorise (HiGHS's HiPO, of `highspy-extras`), without a crossover to a
+vertex, for days of a community: where many solutions are optimal, it ends amid them."""
 OPTIONS: dict[str, Any] = {"output_flag": False, "threads": 1}
-"""One thread: the same vertex, among several optimal ones, whatever the machine."""
+"""One thread: the same solution, among several optimal ones, whatever the machine."""
 OF_METHOD: dict[Method, dict[str, Any]] = {
     "simplex": {"solver": "simplex"},
-    "ipm": {"solver": "ipm"},
     "centre": {"solver": "hipo", "run_crossover": "off"},
 }
 
@@ -64,11 +62,12 @@ def solve(model: Model, method: Method = "simplex") -> Optimum:
     Raises:
         PolicyError: unless the optimum was found.
     """
-    from highspy import Highs, HighsModelStatus
+    from highspy import Highs, HighsModelStatus, HighsStatus
 
     solver = Highs()
     for option, setting in {**OPTIONS, **OF_METHOD[method]}.items():
-        solver.setOptionValue(option, setting)
+        if solver.setOptionValue(option, setting) != HighsStatus.kOk:
+            raise PolicyError(f"HiGHS does not know the option {option} = {setting} (version too old?)")
     given = model.matrices
     rows = given.A.tocsr()
     solver.addVars(len(given.vlabels), given.lb, given.ub)
