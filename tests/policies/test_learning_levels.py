@@ -194,7 +194,7 @@ def test_mean_action_is_the_share_of_the_previous_step() -> None:
     assert policy.needs == ("own", "public", "everybody")
     assert policy.input_names[-1] == "others.player.move"
     before = np.array([[1.0], [1.0], [1.0], [-1.0], [-1.0]])
-    np.testing.assert_allclose(policy._rows(after(before))[:, -1], [0.0, 0.0, 0.0, 0.5, 0.5])
+    np.testing.assert_allclose(policy.view.rows(after(before))[:, -1], [0.0, 0.0, 0.0, 0.5, 0.5])
 
 
 # The contract

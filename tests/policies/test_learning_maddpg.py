@@ -46,11 +46,11 @@ def test_critics_read_what_the_others_observed_and_did(sharing: str) -> None:
     following = (
         policy._read(batch, shaped(own), following=True).numpy().reshape(n, times, policy.critic_width)
     )
-    public = len(policy.encoder.mean_field.names)
+    public = len(policy.view.encoder.mean_field.names)
     private = [
         column
         for column, name in enumerate(policy.input_names)
-        if name not in policy.encoder.mean_field.names
+        if name not in policy.view.encoder.mean_field.names
     ]
     assert len(private) == wide - public
     for i in range(n):
@@ -63,7 +63,7 @@ def test_critics_read_what_the_others_observed_and_did(sharing: str) -> None:
 
 def test_width_grows_by_what_one_more_prosumer_observes_and_does() -> None:
     policy = make(3)
-    each = len(policy.input_names) - len(policy.encoder.mean_field.names) + len(SPEC.action)
+    each = len(policy.input_names) - len(policy.view.encoder.mean_field.names) + len(SPEC.action)
     assert policy.critic_width == len(policy.input_names) + len(SPEC.action) + 3 * each
     assert make(13).critic_width - policy.critic_width == 10 * each
 

@@ -124,11 +124,11 @@ def test_what_it_tries_stands_until_it_decides_again() -> None:
 def test_on_the_first_day_it_reads_nothing_of_the_day_before() -> None:
     policy, known = made(look_away=0.0, decide_hours=12.0), given(4, 100)
     past = np.array(
-        [name.startswith(("own_day", *policy.encoder.mean_field.names)) for name in policy.input_names]
+        [name.startswith(("own_day", *policy.view.encoder.mean_field.names)) for name in policy.input_names]
     )
     seen = []
     for inputs in known:
-        seen.append(policy._rows(inputs))
+        seen.append(policy.view.rows(inputs))
         policy.act(inputs)
     assert (np.stack(seen[:96])[:, :, past] == 0.0).all()
     assert (np.abs(np.stack(seen[96:])[:, :, past]).sum(axis=-1) > 0.0).all()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +18,7 @@ from cosim.core.config import setting
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.checkpoint import start_from
-from cosim.policies.learning.encoding import NET, DayAhead, Encoder, OwnDay, energy_rows
+from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import Kind, MeanField
 from cosim.policies.learning.start import (
@@ -33,6 +32,7 @@ from cosim.policies.learning.start import (
     tells_setpoints,
     usual_start,
 )
+from cosim.policies.learning.view import Others, View
 from cosim.policies.rules.baseline import EXPECTED_PRICE
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
 MOST_WEIGHT = 1e4
 """A weight beyond has diverged, and so has one that is no number: those that are learnt are of order one."""
-HINDSIGHT = ("own.drawn", "own.injected")
-"""What hindsight has beside what is public by then."""
 
 
 class LearnerConfig(Parameters):
@@ -178,12 +176,18 @@ class Learner(Policy):
             self.horizon_hours = self.start.horizon_hours
         if own.sharing == "group":
             self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
-        self._day = OwnDay(spec, n)
-        self.encoder = Encoder(spec, MeanField(spec, own.mean_field, self.draw("mean field")))
+        self.view = View(
+            spec,
+            n,
+            MeanField(spec, own.mean_field, self.draw("mean field")),
+            foresight=self.foresight,
+            begins_blind=bool(spec.mean_field) and spec.observes(NET) and self.decisions_per_day <= SELDOM,
+            others=self._others(),
+        )
+        """What networks read."""
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
         self._decision: Decision | None = None
         self._age = 0
-        self._encoded: tuple[PolicyInputs | None, FloatArray] = (None, np.zeros(0))
         self.fallen = False
         """Whether it diverged and follows its rule."""
 
@@ -197,6 +201,10 @@ class Learner(Policy):
             rows: What networks read, shape (n, F), named by `input_names`.
             explore: Whether to try things.
         """
+
+    def _others(self) -> Others | None:
+        """What it wants to know of others besides the mean field; made before anything else of the family."""
+        return None
 
     @abstractmethod
     def _take(self, experience: Experience) -> dict[str, float]:
@@ -219,13 +227,12 @@ class Learner(Policy):
     @property
     def input_names(self) -> tuple[str, ...]:
         """What networks read, by name."""
-        ahead = DayAhead.names if self.foresight else ()
-        return (*self.encoder.names, *OwnDay.names, *ahead, *self.others_names)
+        return self.view.names
 
     @property
     def hindsight_names(self) -> tuple[str, ...]:
         """Columns of `Experience.hindsight`."""
-        return (*(f"after.{name}" for name in self.encoder.mean_field.names), *HINDSIGHT)
+        return self.view.hindsight_names
 
     @property
     def _due(self) -> bool:
@@ -251,15 +258,16 @@ class Learner(Policy):
             return base
         decision = None if self._due else self._decision
         if decision is None:
-            rows, tries = self._rows(inputs), explore and not self.config.freeze
-            if self.begins_blind and tries and self.learns:
-                rows = self._looking_away(rows)
+            rows, tries = self.view.rows(inputs), explore and not self.config.freeze
+            if self.view.begins_blind and tries and self.learns:  # so that it knows what to do on a first day
+                away = self.draw("look away").random(self.n) < self.config.look_away
+                rows = self.view.looking_away(rows, away)
             shift, notes = self._decide(rows, tries)
             mask = inputs.action_mask & self.learnt
             decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
             self._decision = decision
         self._age += 1
-        self._day.remember(inputs)
+        self.view.remember(inputs)
         self._standing.keep(inputs, decision)
         return np.clip(base + decision.shift, -1.0, 1.0)
 
@@ -270,7 +278,7 @@ class Learner(Policy):
         decision = self._standing.of(transition.inputs)
         if decision is None:
             raise PolicyError("is to learn from a period in which it did not decide")
-        decision.add(transition, self._day.net_kwh(transition.inputs))
+        decision.add(transition, self.view.net_kwh(transition.inputs))
         ended = bool(transition.terminated.any() or transition.truncated.any())
         if decision.periods < self.hold and not ended:
             return {}
@@ -279,10 +287,9 @@ class Learner(Policy):
     def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
         """A decision that is over."""
         following = transition.next_inputs
-        public = self.encoder.mean_field.of(following, *self.encoder.band(following))
-        mean_kw = decision.net_kwh / (decision.periods * (self.spec.period_hours or 1.0))
-        hindsight = np.hstack([public, energy_rows(mean_kw)])
-        return Experience(decision, self._rows(following), hindsight, transition.terminated, not ended)
+        net_kw = decision.net_kwh / (decision.periods * (self.spec.period_hours or 1.0))
+        hindsight = self.view.hindsight(following, net_kw)
+        return Experience(decision, self.view.rows(following), hindsight, transition.terminated, not ended)
 
     def _guarded(self, experience: Experience) -> dict[str, float]:
         """Take in an experience; what diverges is undone.
@@ -316,52 +323,12 @@ class Learner(Policy):
             return np.zeros_like(inputs.rule_action)
         return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
 
-    def _rows(self, inputs: PolicyInputs) -> FloatArray:
-        """What networks read of a period, shape (n, F): the same object while the period is the same. On the
-        first day of an episode, what tells of the day before is 0."""
-        if self._encoded[0] is not inputs:
-            rows = self._everything(inputs)
-            if self.begins_blind and not self._day.complete:
-                rows = np.where(self._of_last_day, 0.0, rows)
-            self._encoded = (inputs, rows)
-        return self._encoded[1]
-
-    def _looking_away(self, rows: FloatArray) -> FloatArray:
-        """What networks read where some prosumers look away, to learn what to do on a first day."""
-        away = self.draw("look away").random(self.n) < self.config.look_away
-        return np.where(self._of_last_day & away[:, None], 0.0, rows)
-
-    def _everything(self, inputs: PolicyInputs) -> FloatArray:
-        """All columns of `input_names`, shape (n, F)."""
-        parts = [self.encoder.encode(inputs), self._day.encode()]
-        if self.foresight:
-            if inputs.outlook is None:
-                raise PolicyError(f"policy {self.name!r} needs an outlook and was given none")
-            parts.append(DayAhead.encode(inputs.outlook))
-        return np.hstack(parts)
-
-    @cached_property
-    def _of_last_day(self) -> BoolArray:
-        """Which columns tell of the last day, shape (F,)."""
-        past = {*self.encoder.mean_field.names, *OwnDay.names, *self.others_names}
-        return np.array([name in past for name in self.input_names], dtype=bool)
-
-    @property
-    def begins_blind(self) -> bool:
-        """Whether there is a market, of which nothing is known at first, and a decision stands for long."""
-        return bool(self.spec.mean_field) and self.spec.observes(NET) and self.decisions_per_day <= SELDOM
-
-    @property
-    def others_names(self) -> tuple[str, ...]:
-        """Inputs that a family adds, of what others did."""
-        return ()
-
     def reset(self, rows: IntArray | None = None) -> None:
         """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt
         stays."""
         self._standing.clear()
-        self._day.forget()
-        self._decision, self._age, self._encoded = None, 0, (None, np.zeros(0))
+        self.view.forget()
+        self._decision, self._age = None, 0
         if self.start is not None:
             self.start.reset(rows)
 
@@ -402,8 +369,7 @@ class Learner(Policy):
             "weights": self.weights(),
             "standing": self._standing.state(self._decision),
             "age": self._age,
-            "day": self._day.state(),
-            "mean_field": self.encoder.mean_field.state(),
+            "view": self.view.state(),
             "fallen": self.fallen,
             "start": None if self.start is None else self.start.state_dict(),
         }
@@ -414,9 +380,7 @@ class Learner(Policy):
         self.load_weights(state["weights"])
         self._decision = self._standing.load_state(state["standing"])
         self._age, self.fallen = int(state["age"]), bool(state["fallen"])
-        self._day.load_state(state["day"])
-        self.encoder.mean_field.load_state(state["mean_field"])
-        self._encoded = (None, np.zeros(0))
+        self.view.load_state(state["view"])
         if self.start is not None:
             self.start.load_state_dict(state["start"])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import field_validator
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
@@ -109,7 +109,6 @@ class LevelLearner(Learner):
         self.levels = np.array(own.levels or usual_levels(self.start))
         self._nearest = np.argsort(np.abs(self.levels), kind="stable")
         """Levels from the rule outwards: of equal ones the nearest is taken."""
-        self.mean_action = MeanAction(spec, own.mean_action, self.hold)
         self._fields = [item.name for item in spec.action]
         reads, known = self.input_names, (*self.input_names, *self.hindsight_names)
         self.quality = self._network("q", reads, self._per_level())
@@ -147,6 +146,10 @@ class LevelLearner(Learner):
             {"params": each.parameters, "lr": self.config.learning_rate}
             for each in (self.quality, self.value, self.baseline)
         ]
+
+    def _others(self) -> MeanAction:
+        """The mean action of the previous step is one more input."""
+        return MeanAction(self.spec, self.config.mean_action, self.hold)
 
     # 1. Decide
 
@@ -247,7 +250,7 @@ class LevelLearner(Learner):
         import torch
 
         with torch.no_grad():
-            rows = self._shaped(self._rows(inputs))
+            rows = self._shaped(self.view.rows(inputs))
             q, odds = self._all(self.quality(rows)), self._policy(rows)
             found = self.value(rows).unsqueeze(-1) + q - (q * odds).sum(-1, keepdim=True)
         return _numbers(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
@@ -286,30 +289,7 @@ class LevelLearner(Learner):
             for part, new in zip(self.slow.parameters, self.value.parameters, strict=True):
                 part.lerp_(new, share)
 
-    # The mean action is one more input
-
-    @property
-    def others_names(self) -> tuple[str, ...]:
-        """The mean action."""
-        return self.mean_action.names
-
-    def _everything(self, inputs: PolicyInputs) -> FloatArray:
-        return np.hstack(
-            [super()._everything(inputs), self.mean_action.of(inputs, *self.encoder.band(inputs))]
-        )
-
-    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
-        """See `Learner.act`."""
-        action = super().act(inputs, explore)
-        self.mean_action.remember(inputs)
-        return action
-
     # What is kept
-
-    def reset(self, rows: IntArray | None = None) -> None:
-        """A new episode begins; what is remembered of decisions stays."""
-        super().reset(rows)
-        self.mean_action.forget()
 
     def _modules(self) -> Mapping[str, Tensor]:
         found = {each.name: each.parameters for each in self._networks()} | {"slow": self.slow.parameters}
@@ -335,7 +315,6 @@ class LevelLearner(Learner):
             "memory": [each.state() for each in self.memory],
             "fresh": self.fresh,
             "scale": self.scale.state(),
-            "mean_action": self.mean_action.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -347,7 +326,6 @@ class LevelLearner(Learner):
         self.memory.extend(Experience.of_state(each) for each in state["memory"])
         self.fresh = int(state["fresh"])
         self.scale.load_state(state["scale"])
-        self.mean_action.load_state(state["mean_action"])
 
 
 def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class MADDPG(MeanFieldTD3):
     @property
     def _private(self) -> list[int]:
         """Columns of a row that are not the same for all."""
-        public = set(self.encoder.mean_field.names)
+        public = set(self.view.encoder.mean_field.names)
         return [column for column, name in enumerate(self.input_names) if name not in public]
 
     def memory_gib(self) -> float:
