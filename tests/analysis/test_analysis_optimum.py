@@ -216,6 +216,7 @@ def test_interior_points_and_prosumers_one_by_one_find_the_same(stores, monkeypa
     other = bound(scenario)
     assert other.optimum_eur == pytest.approx(found.optimum_eur, rel=1e-7)
     assert other.alone_cost_eur == pytest.approx(found.alone_cost_eur, rel=1e-7)
+    assert other.notes == found.notes
 
 
 def test_energy_at_the_end_is_worth_the_middle_of_the_tariff(five) -> None:

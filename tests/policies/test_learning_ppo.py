@@ -29,6 +29,15 @@ from cosim.policies.sample_outlook import sample_outlook
 SPEC = sample_spec("reservation", devices=("battery",))
 QUICK: dict[str, Any] = {"decide_hours": 0.5, "update_hours": 1.0, "epochs": 2, "foresight": False}
 """Two periods a decision, an update every two decisions."""
+RARE: dict[str, Any] = {
+    "decide_hours": 12.0,
+    "update_hours": 24.0,
+    "memory_days": 40.0,
+    "batch_days": 3.0,
+    "look_away": 0.5,
+}
+"""The same, 24 times as long: levels, days of the past drawn, now and then blind."""
+EITHER = pytest.mark.parametrize(("ways", "times"), [({}, 1), (RARE, 24)], ids=["often", "seldom"])
 PLAIN = Spec(
     (Field("seen", "1", -1.0, 1.0, "A number."),), (), (Field("thing.value", "1", -1.0, 1.0, "An action."),)
 )
@@ -172,6 +181,37 @@ def test_days_of_the_past_are_drawn_whole_and_the_last_one_is_always_there() -> 
     assert firsts == set(range(0, 40, 4)), "every day comes up"
 
 
+def test_with_one_decision_a_day_past_days_are_drawn_too() -> None:
+    policy = made(2, decide_hours=24.0, update_hours=24.0, memory_days=20.0, batch_days=5.0, epochs=1)
+    taught(policy, given(2, 96 * 8 + 1), by_draw(2))
+    place = {id(each.decision): number for number, each in enumerate(policy.memory)}
+    for _ in range(20):
+        drawn = policy._drawn()
+        places = [place[id(each.decision)] for each in drawn]
+        assert len(set(places)) == 5 and places == sorted(places) and places[-1] == 7
+        follows = [after == before + 1 for before, after in pairwise(places)]
+        assert [each.joined for each in drawn[:-1]] == follows
+
+
+def test_what_came_since_the_last_update_is_learnt_from_even_if_fewer_days_are_wanted() -> None:
+    policy = made(2, decide_hours=24.0, update_hours=96.0, memory_days=20.0, batch_days=2.0, epochs=1)
+    taught(policy, given(2, 96 * 8 + 1), by_draw(2))
+    assert [id(each) for each in policy._drawn()] == [id(each) for each in list(policy.memory)[-4:]]
+
+
+def test_nothing_is_learnt_from_where_somebody_else_decided() -> None:
+    """Whatever came of it, and whatever it did."""
+    known, policies = given(2, 20), [made(2, sharing="none") for _ in range(2)]
+    for policy, factor in zip(policies, (1.0, 50.0), strict=True):
+        off = np.zeros(2, dtype=bool)
+        for index, (inputs, following) in enumerate(pairwise(known)):
+            reward = by_draw(2)(policy.act(inputs), index) * np.array([1.0, factor])
+            action, mine = policy.act(inputs), np.array([True, False])
+            policy.learn(Transition(inputs, action, reward, following, off, off, mine))
+    for name, array in policies[0].weights().items():
+        np.testing.assert_array_equal(array, policies[1].weights()[name], err_msg=name)
+
+
 def test_what_is_no_longer_likely_counts_less() -> None:
     """The policy moves away from what it did: by how much probabilities fell, and never above 1."""
     policy = made(2, memory_days=2.0, batch_days=1.0, distribution="levels", exploration=0.8)
@@ -260,9 +300,12 @@ def of_first(policy: Learner) -> list[FloatArray]:
     return [array[0] for array in policy.weights().values()]
 
 
-def test_without_sharing_neither_actions_nor_updates_depend_on_others() -> None:
-    known = given(4, 20)
-    first, second = made(sharing="none"), made(sharing="none")
+@EITHER
+def test_without_sharing_neither_actions_nor_updates_depend_on_others(
+    ways: dict[str, Any], times: int
+) -> None:
+    known = given(4, 20 * times)
+    first, second = made(sharing="none", **ways), made(sharing="none", **ways)
     before = of_first(first)
     one = taught(first, known, by_draw(4))
     others = by_draw(4, seed=6)
@@ -278,10 +321,11 @@ def test_without_sharing_neither_actions_nor_updates_depend_on_others() -> None:
     )
 
 
-def test_in_federation_only_the_weights_cross() -> None:
+@EITHER
+def test_in_federation_only_the_weights_cross(ways: dict[str, Any], times: int) -> None:
     """Up to the first update nothing of others is in an action; given the same weights nothing ever is."""
-    known, changed = given(4, 20), others_changed(given(4, 20))
-    first, second = made(sharing="federated"), made(sharing="federated")
+    known, changed = given(4, 20 * times), others_changed(given(4, 20 * times))
+    first, second = made(sharing="federated", **ways), made(sharing="federated", **ways)
     one, two = taught(first, known, by_draw(4)), taught(second, changed, by_draw(4))
     update = next(index for index, (_, metrics) in enumerate(one) if metrics)
     for (mine, _), (theirs, _) in zip(one[: update + 1], two[: update + 1], strict=True):
@@ -306,21 +350,27 @@ def test_in_federation_each_measures_by_its_own_rewards() -> None:
         np.testing.assert_allclose(array, second.weights()[name], rtol=0, atol=2e-3, err_msg=name)
 
 
-def test_the_same_seed_learns_the_same() -> None:
-    first, second = made(), made()
+@EITHER
+def test_the_same_seed_learns_the_same(ways: dict[str, Any], times: int) -> None:
+    first, second = made(**ways), made(**ways)
     for policy in (first, second):
-        taught(policy, given(4, 20), by_draw(4))
+        taught(policy, given(4, 20 * times), by_draw(4))
     assert all(np.array_equal(array, second.weights()[name]) for name, array in first.weights().items())
 
 
-def test_it_goes_on_from_its_state_as_if_nothing_had_happened() -> None:
-    """Also in the middle of a decision, with decisions that are not learnt from yet."""
-    known = given(4, 40)
-    first = made()
-    taught(first, known[:18], by_draw(4))
-    second = made()
+@EITHER
+@pytest.mark.parametrize("left", [0, 1])
+def test_it_goes_on_from_its_state_as_if_nothing_had_happened(
+    ways: dict[str, Any], times: int, left: int
+) -> None:
+    """At the end of a decision and in the middle of one, with decisions that are not learnt from yet."""
+    known = given(4, 40 * times)
+    stop = 16 * times + left
+    first = made(**ways)
+    taught(first, known[: stop + 1], by_draw(4))
+    second = made(**ways)
     second.load_state_dict(first.state_dict())
-    one, two = (taught(policy, known[17:], by_draw(4)) for policy in (first, second))
+    one, two = (taught(policy, known[stop:], by_draw(4)) for policy in (first, second))
     assert all(
         (mine[0] == theirs[0]).all() and mine[1] == theirs[1] for mine, theirs in zip(one, two, strict=True)
     )
