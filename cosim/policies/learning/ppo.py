@@ -9,10 +9,10 @@ with many prosumers:
   stood. One prosumer moves the mean field by nothing, so knowing it afterwards biases no gradient, and takes
   away the luck of the day (a future-conditional baseline: Mesnard et al., "Counterfactual credit assignment
   in model-free reinforcement learning", ICML 2021).
-- Where a decision stands for a day, days of the past are learnt from again, so that summer does not wipe out
-  what winter taught. The policy that clipping refers to is the present one, and a decision counts by how
-  likely it still is, at most 1 (Hilton, Cobbe and Schulman, "Batch size-invariance for policy optimization",
-  NeurIPS 2022; weights cut at 1: Espeholt et al., "IMPALA", ICML 2018).
+- Where it decides seldom, days of the past are learnt from again, so that summer does not wipe out what
+  winter taught. The policy that clipping refers to is the present one, and a decision counts by how likely it
+  still is, at most 1 (Hilton, Cobbe and Schulman, "Batch size-invariance for policy optimization", NeurIPS
+  2022; weights cut at 1: Espeholt et al., "IMPALA", ICML 2018).
 - There it tries levels, each with a probability, instead of a normal distribution: what a battery does with a
   value of stored energy changes in steps, where it crosses a tariff (`distributions`).
 """

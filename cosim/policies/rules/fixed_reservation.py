@@ -1,5 +1,6 @@
-"""Fixed reservation prices: one number for the value of stored energy and one margin a side, all year.
-Simple, and in bidding mode "reservation" hard to beat: tune it before you praise a learner."""
+"""Fixed reservation prices: one number for the value of stored energy and one margin a side, all year; heat
+sources reckon with the market's price of the day before. Simple, and in bidding mode "reservation" hard to
+beat: tune it before you praise a learner."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ class FixedReservationConfig(Config):
 
 
 class FixedReservation(Policy):
-    """The same prices in every period; EVs and set-points follow the baseline."""
+    """The same value and margins in every period; EVs and set-points follow the baseline."""
 
     name = "fixed-reservation"
     summary = "Fixed value of stored energy and fixed margins"
