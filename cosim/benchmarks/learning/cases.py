@@ -65,7 +65,7 @@ class Extent:
     """Numbers of prosumers at which seconds are measured."""
     scale_days: int = 5
     """Days over which seconds are measured."""
-    warm_up_days: int = 14
+    warm_up_days: int = 31
     """Days before that: kernels are compiled, memories of what to learn from are full."""
     quality_sizes: tuple[int, ...] = (30, 300)
     """Numbers of prosumers at which the best are judged once more."""
