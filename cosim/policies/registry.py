@@ -3,10 +3,12 @@ are checked here, so that a mistake reads the same from a scenario and from Pyth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from cosim.core.config import Config
 from cosim.core.registry import Registry, nearest
 from cosim.errors import CosimError, InputError, PolicyError, Problem, UnknownNameError
 from cosim.policies.contract import Policy, Spec
@@ -80,10 +82,7 @@ def create(
     """
     policy_class = load(name) if isinstance(name, str) else name
     shown = name if isinstance(name, str) else f"{name.__module__}:{name.__qualname__}"
-    try:
-        config = policy_class.Config(**parameters)
-    except ValidationError as error:
-        raise InputError(_problems(policy_class, shown, error)) from error
+    config = configured(policy_class, shown, parameters)
     try:
         made = policy_class(spec, n, config, seed=seed, label=label)
         made.prepare()
@@ -94,6 +93,18 @@ def create(
         raise PolicyError(
             f"policy {shown!r} raised {type(error).__name__} when it was made: {error}"
         ) from error
+
+
+def configured(policy_class: type[Policy], shown: str, parameters: Mapping[str, Any]) -> Config:
+    """A policy's parameters, checked.
+
+    Raises:
+        InputError: if one is unknown or out of bounds; holds all such problems.
+    """
+    try:
+        return policy_class.Config(**parameters)
+    except ValidationError as error:
+        raise InputError(_problems(policy_class, shown, error)) from error
 
 
 def _problems(policy_class: type[Policy], shown: str, error: ValidationError) -> list[Problem]:

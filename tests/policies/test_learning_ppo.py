@@ -416,7 +416,7 @@ def test_a_learner_that_diverges_can_fall_back_to_its_rule() -> None:
     [
         ("mf-ppo", "learns itself"),
         ("fixed-reservatoin", "unknown policy"),
-        ("fixed-reservation:valu=0.3", "valu"),
+        ("fixed-reservation:valu=0.3", r"has no parameter 'valu'.*'value'"),
         ("fixed-reservation:0.3", "is not PARAMETER=VALUE"),
     ],
 )

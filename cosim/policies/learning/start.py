@@ -79,7 +79,7 @@ def parsed(text: str) -> tuple[str, dict[str, Any]]:
 
 def start_problem(text: str) -> str:
     """What is wrong with a start rule, in words; empty if nothing is."""
-    from cosim.policies.registry import load
+    from cosim.policies.registry import configured, load
 
     if text in (SELF_CONSUMPTION, NOTHING):
         return ""
@@ -88,10 +88,8 @@ def start_problem(text: str) -> str:
         found = load(kind)
         if found.learns:
             return f"{kind!r} learns itself (start from a rule)"
-        found.Config(**values)
-    except CosimError as error:
-        return str(error)
-    except ValueError as error:
+        configured(found, kind, values)
+    except (CosimError, ValueError) as error:
         return str(error).replace("\n", " ")
     return ""
 
