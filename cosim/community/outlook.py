@@ -42,7 +42,7 @@ class Outlooks:
         first, n = period.index, self.foresight.fleet.prosumers
         count = min(self.periods, self.clock.periods - first)
         prices = self.tariffs.ahead(first, count)
-        ahead = [self.clock.period(index) for index in range(first, first + count)]
+        ahead = self.clock.hour_of_day[first : first + count]
         loop = self.loop
         stored = 0.5 * (known.prices.retail_eur_per_kwh + known.prices.feed_in_eur_per_kwh)
         return Outlook(

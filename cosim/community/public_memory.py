@@ -3,8 +3,6 @@ last, and of the hours to come when they were last. Of fixed size, however many 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from cosim.core.arrays import FloatArray
@@ -147,9 +145,9 @@ class MarketMemory:
         self._latest = values
         self._day[self._slot(period)] = values
 
-    def price_at(self, periods: Sequence[Period]) -> FloatArray:
-        """Mean price at the local times of some periods when they were last [EUR/kWh], shape (periods,)."""
-        rows = [self._slot(period) for period in periods]
+    def price_at(self, hour_of_day: FloatArray) -> FloatArray:
+        """Mean price at some local hours when they were last [EUR/kWh], shape (periods,) both."""
+        rows = (hour_of_day / self._hours).astype(np.int64)
         price: FloatArray = self._day[rows, MEAN_PRICE]
         return price
 

@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
-from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import NonNegative, Share
 from cosim.devices.base import Follows, Site
-from cosim.devices.series import Production, power_kw
+from cosim.devices.series import Production
 
 
 class PvConfig(Config):
@@ -39,7 +38,6 @@ class Pv(Production):
         super().__init__(prosumer, columns, site)
         self._inverter_kw = columns["peak_kw"] * columns["inverter_share"]
 
-    def available_kw(self, period: Period) -> FloatArray:
-        """Largest production by tick [kW], shape (ticks, d): `min(peak x profile, inverter)`."""
-        produced = self.columns["peak_kw"] * power_kw(self.site, self.kind, period)
-        return np.minimum(produced, self._inverter_kw)
+    def largest_kw(self, series_kw: FloatArray) -> FloatArray:
+        """`min(peak x profile, inverter)`."""
+        return np.minimum(self.columns["peak_kw"] * series_kw, self._inverter_kw)

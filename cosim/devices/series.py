@@ -11,6 +11,7 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray, clipped
 from cosim.core.clock import Period
+from cosim.core.envelope import Envelope
 from cosim.core.records import Field
 from cosim.devices.base import Device, Ranges, Role, Site, State
 
@@ -19,6 +20,19 @@ def power_kw(site: Site, kind: str, period: Period) -> FloatArray:
     """Power of the period by tick [kW], shape (ticks, d)."""
     first = period.index * site.ticks_per_period
     return site.series[kind].power_kw(first, first + site.ticks_per_period)
+
+
+def power_ahead_kw(site: Site, kind: str, first: int, count: int) -> FloatArray:
+    """Power of the periods `first` to `first + count - 1` by tick [kW], shape (count, ticks, d)."""
+    ticks = site.ticks_per_period
+    power = site.series[kind].power_kw(first * ticks, (first + count) * ticks)
+    return power.reshape(count, ticks, -1)
+
+
+def energy_ahead_kwh(power: FloatArray, hours: float) -> FloatArray:
+    """Energy of each period [kWh], shape (count, d), from power by tick, shape (count, ticks, d)."""
+    mean: FloatArray = power[:, 0] if power.shape[1] == 1 else power.mean(axis=1)
+    return mean * hours
 
 
 def energy_kwh(power: FloatArray, period: Period) -> FloatArray:
@@ -46,6 +60,13 @@ class Demand(Device):
         energy = energy_kwh(power_kw(self.site, self.kind, period), period)
         return Ranges(energy, energy, energy)
 
+    def envelope(self, state: State, first: int, count: int) -> Envelope:
+        """The series' energy, all periods at once."""
+        del state
+        power = power_ahead_kw(self.site, self.kind, first, count)
+        energy = energy_ahead_kwh(power, self.site.clock.hours)
+        return Envelope(self.carrier, energy, energy)
+
     def observe(self, state: State, period: Period, ranges: Ranges) -> FloatArray:
         """Demand of the period."""
         del state, period
@@ -71,8 +92,19 @@ class Production(Device):
         """Share of what is available that is always produced."""
 
     @abstractmethod
+    def largest_kw(self, series_kw: FloatArray) -> FloatArray:
+        """Largest production [kW] where the series is at `series_kw`, shape (..., d) both."""
+
     def available_kw(self, period: Period) -> FloatArray:
         """Largest production by tick [kW], shape (ticks, d)."""
+        return self.largest_kw(power_kw(self.site, self.kind, period))
+
+    def envelope(self, state: State, first: int, count: int) -> Envelope:
+        """As `ranges`, all periods at once."""
+        del state
+        available = self.largest_kw(power_ahead_kw(self.site, self.kind, first, count))
+        full = -energy_ahead_kwh(available, self.site.clock.hours)
+        return Envelope(self.carrier, full, full * self._certain)
 
     def ranges(self, state: State, period: Period) -> Ranges:
         """All that is available, or less where curtailable."""

@@ -6,11 +6,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cosim.core.arrays import FloatArray
-from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import NonNegative
 from cosim.devices.base import Follows
-from cosim.devices.series import Production, power_kw
+from cosim.devices.series import Production
 
 
 class WindConfig(Config):
@@ -30,6 +29,6 @@ class Wind(Production):
     follows: ClassVar[Follows | None] = "wind"
     Config: ClassVar[type[Config]] = WindConfig
 
-    def available_kw(self, period: Period) -> FloatArray:
-        """Largest production by tick [kW], shape (ticks, d): `rated power x profile`."""
-        return self.columns["rated_kw"] * power_kw(self.site, self.kind, period)
+    def largest_kw(self, series_kw: FloatArray) -> FloatArray:
+        """`rated power x profile`."""
+        return self.columns["rated_kw"] * series_kw
