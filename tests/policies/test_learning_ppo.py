@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from cosim.policies import PolicyInputs, Spec, Transition, create
 from cosim.policies.learning.encoding import DayAhead
 from cosim.policies.learning.experience import stacked
 from cosim.policies.learning.learner import Learner
+from cosim.policies.learning.ppo import MeanFieldPPO
 from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns
 from cosim.policies.outlook import Owned
 from cosim.policies.rules.baseline import Reader, device_actions, value_action
@@ -120,6 +121,37 @@ def test_it_starts_from_its_rule(start: str) -> None:
     if expected is None:
         expected = create("fixed-reservation", SPEC, 4, 1, value=0.3).act(inputs)
     assert (action == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("bidding", "start", "hours", "exploration"),
+    [
+        ("reservation", None, 24.0, 0.4),
+        ("reservation", "price-taker:confidence=0.5", 1.0, 0.05),
+        ("setpoint", None, 1.0, 0.1),
+        ("setpoint", "self-consumption", 1.0, 0.1),
+    ],
+)
+def test_how_often_it_decides_and_how_widely_it_tries_hangs_on_what_it_starts_from(
+    bidding: Literal["reservation", "setpoint"], start: str | None, hours: float, exploration: float
+) -> None:
+    policy = create("mf-ppo", sample_spec(bidding), 4, 1, start=start)
+    assert isinstance(policy, MeanFieldPPO)
+    assert policy.hold == hours / 0.25
+    assert policy.habits.exploration == exploration
+
+
+def test_what_it_leaves_to_the_rule_stays_the_rules() -> None:
+    spec = sample_spec("reservation", devices=("battery", "ev"))
+    policy = create("mf-ppo", spec, 20, 1, **QUICK, start="nothing", leaves=["battery.value"])
+    actions = np.stack([policy.act(inputs) for inputs in given(20, 12, spec=spec)])
+    assert (actions[:, :, spec.action_index("battery.value")] == 0.0).all()
+    assert (actions[:, :, spec.action_index("ev.value")] != 0.0).any()
+
+
+def test_what_is_left_has_to_be_a_field() -> None:
+    with pytest.raises(InputError, match=r"'battery' is no field.*valid: .*battery\.value"):
+        made(leaves=["battery"])
 
 
 def test_what_it_tries_stands_until_it_decides_again() -> None:

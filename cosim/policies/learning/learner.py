@@ -6,31 +6,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import field_validator
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.config import Config as Parameters
-from cosim.core.config import setting
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.checkpoint import start_from
+from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
-from cosim.policies.learning.mean_field import Kind, MeanField
+from cosim.policies.learning.habits import SELDOM
+from cosim.policies.learning.mean_field import MeanField
 from cosim.policies.learning.start import (
     NOTHING,
-    USUAL,
-    USUAL_SETPOINT,
-    USUAL_WITH_HEAT,
     plans,
     start_policy,
-    start_problem,
-    tells_setpoints,
+    usual_hours,
     usual_start,
+    usually_left,
 )
 from cosim.policies.learning.view import Others, View
 from cosim.policies.rules.baseline import EXPECTED_PRICE
@@ -41,87 +37,10 @@ if TYPE_CHECKING:
 
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
-DECIDE_HOURS = {False: 24.0, True: 1.0}
-"""How often learners think anew if nothing is said, by whether they tell set-points [h]."""
-SELDOM = 2.0
-"""Up to so many decisions a day are few: a single one weighs much, and there is little to learn from."""
 KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
 MOST_WEIGHT = 1e4
 """A weight beyond has diverged, and so has one that is no number: those that are learnt are of order one."""
-
-
-class LearnerConfig(Parameters):
-    """Parameters that every learner has."""
-
-    sharing: Literal["none", "federated", "group"] = setting(
-        "federated",
-        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own "
-        "data, shared weights; what crosses is the change that each prosumer's data make to them, averaged. "
-        "`group`: all of a label learn from all their data together, which pools what is private.",
-    )
-    mean_field: Kind = setting(
-        "public",
-        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an "
-        "independent learner. `shuffled`: the public information of another period (an ablation).",
-    )
-    start: str | None = setting(
-        None,
-        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
-        "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE. Left out: "
-        f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity; in "
-        f"bidding mode `setpoint` `{USUAL_SETPOINT}`.",
-    )
-    margins: Literal["rule", "learn"] = setting(
-        "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
-    )
-    decide_hours: float | None = setting(
-        None,
-        unit="h",
-        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
-        "Left out: 24 in bidding mode `reservation`, where a value of stored energy pays only if it holds "
-        "all day, and 1 in `setpoint`, where energy is told what to do.",
-        gt=0,
-        le=24,
-    )
-    discount: float = setting(0.5, about="What a reward of tomorrow counts today.", ge=0, le=1)
-    exploration: float = setting(
-        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
-    )
-    foresight: bool = setting(
-        True, about="Whether it reads the own forecast of the coming day: own load and own production."
-    )
-    look_away: float = setting(
-        0.1,
-        about="Share of decisions that it takes without what is public and without the own last day while "
-        "it learns: on the first day of a run there is neither. Only where it decides at most twice a day.",
-        ge=0,
-        lt=1,
-    )
-    hidden: int = setting(8, about="Width of the two hidden layers of each network.", ge=1, le=1024)
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "cpu",
-        about="Where networks are computed; `auto`: on a GPU if there is one.",
-    )
-    diverged: Literal["stop", "rule"] = setting(
-        "stop",
-        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, "
-        "the last good weights are kept. `rule`: from then on the prosumers follow their start rule.",
-    )
-    weights: Path | None = setting(
-        None, about="File of what it starts with, learnt in another run: RUN/checkpoints/LABEL.pt."
-    )
-    freeze: bool = setting(
-        False, about="Whether it stays as it is: nothing is learnt any more, and nothing tried out."
-    )
-
-    @field_validator("start")
-    @classmethod
-    def _can_start(cls, text: str | None) -> str | None:
-        problem = None if text is None else start_problem(text)
-        if problem:
-            raise ValueError(problem)
-        return text
 
 
 class Learner(Policy):
@@ -155,16 +74,6 @@ class Learner(Policy):
         self.device = _device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
-        wanted = DECIDE_HOURS[tells_setpoints(spec)]
-        self.hold = 1 if hours is None else max(round((own.decide_hours or wanted) / hours), 1)
-        """Periods for which a decision stands."""
-        self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
-        self.gamma = own.discount ** (1.0 / self.decisions_per_day)
-        """Discount from one decision to the next."""
-        self.learnt: BoolArray = np.array(
-            [own.margins == "learn" or is_a_device(f.name) for f in spec.action], bool
-        )
-        """Which actions it learns, shape (A,); the others stay the rule's."""
         self.foresight = own.foresight and spec.observes(NET)
         if not self.foresight:
             self.needs = tuple(need for need in self.needs if need != "outlook")
@@ -174,6 +83,14 @@ class Learner(Policy):
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
+        wanted = own.decide_hours or usual_hours(spec, self.start)
+        self.hold = 1 if hours is None else max(round(wanted / hours), 1)
+        """Periods for which a decision stands."""
+        self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
+        self.gamma = own.discount ** (1.0 / self.decisions_per_day)
+        """Discount from one decision to the next."""
+        self.learnt = self._learnt()
+        """Which actions it learns, shape (A,); the others stay the rule's."""
         if own.sharing == "group":
             self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
         self.view = View(
@@ -190,6 +107,24 @@ class Learner(Policy):
         self._age = 0
         self.fallen = False
         """Whether it diverged and follows its rule."""
+
+    def _learnt(self) -> BoolArray:
+        """Which actions are not left to the rule, shape (A,).
+
+        Raises:
+            InputError: if the settings leave a field that there is not.
+        """
+        names, left = [field.name for field in self.spec.action], self.config.leaves
+        for name in left or ():
+            if name not in names:
+                raise InputError(
+                    Problem(
+                        f"{name!r} is no field of the action", f"valid: {', '.join(names)}", path="leaves"
+                    )
+                )
+        left = usually_left(self.start) if left is None else left
+        everything = self.config.margins == "learn"
+        return np.array([name not in left and (everything or is_a_device(name)) for name in names], bool)
 
     # What a family implements
 

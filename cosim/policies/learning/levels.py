@@ -17,9 +17,10 @@ from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.batches import Batch, remembered
+from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.distributions import sampled
 from cosim.policies.learning.experience import Experience
-from cosim.policies.learning.learner import Learner, LearnerConfig
+from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.mean_action import MeanAction, Source
 from cosim.policies.learning.returns import Scale, explained
 from cosim.policies.learning.start import LEFT_OUT, differing, usual_levels

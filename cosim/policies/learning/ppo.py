@@ -31,11 +31,13 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
+from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
-from cosim.policies.learning.learner import SELDOM, Learner, LearnerConfig, is_a_device
+from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, usual_habits
+from cosim.policies.learning.learner import Learner, is_a_device
 from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
-from cosim.policies.learning.start import FAR, LEFT_OUT, NEAR, differing, plans
+from cosim.policies.learning.start import LEFT_OUT, NEAR, differing, plans, tells_setpoints
 from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
@@ -48,26 +50,6 @@ MOST_GRADIENT = 0.5
 MOST_LOG_RATIO = 2.0
 """A probability that changed more, as a logarithm, moves the policy no further: what was unlikely could throw
 it."""
-
-
-@dataclass(frozen=True)
-class Habits:
-    """What is chosen if nothing is said, by how often it decides."""
-
-    distribution: Literal["normal", "levels"]
-    levels: tuple[float, ...]
-    exploration: float
-    hidden: int
-    decay: float
-    memory_days: float
-    batch_days: float
-    epochs: int
-
-
-FEW = Habits("levels", FAR, 0.4, 32, 0.5, memory_days=200.0, batch_days=30.0, epochs=10)
-"""Up to two decisions a day: little to learn from, so that all of it is used."""
-MANY = Habits("normal", FAR, 0.2, 16, 0.0, memory_days=3.0, batch_days=3.0, epochs=5)
-"""More: a decision is one of many that a day hangs on, and only those of the present policy tell."""
 
 
 def _chosen(name: str) -> str:
@@ -96,7 +78,7 @@ class PPOConfig(LearnerConfig):
         None,
         about="Standard deviation of what it tries at first, in units of the action. "
         + _chosen("exploration")
-        + f" From a rule that plans: {NEAR[-1]:g}.",
+        + f" From a rule that plans at most {NEAR[-1]:g}, and {FINE:g} where it departs often from values.",
         gt=0,
         le=1,
     )
@@ -211,9 +193,7 @@ class MeanFieldPPO(Learner):
 
     def _habits(self) -> Habits:
         """What the scenario says, and where it says nothing what suits how often it decides."""
-        usual = MANY if self.decisions_per_day > SELDOM else FEW
-        if plans(self.start):
-            usual = replace(usual, levels=NEAR, exploration=NEAR[-1])
+        usual = usual_habits(self.decisions_per_day, plans(self.start), tells_setpoints(self.spec))
         said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
 

@@ -35,8 +35,9 @@ from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
+from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.experience import Experience
-from cosim.policies.learning.learner import Learner, LearnerConfig, is_a_device
+from cosim.policies.learning.learner import Learner, is_a_device
 from cosim.policies.learning.replay import Replay
 from cosim.policies.learning.returns import Scale, explained
 from cosim.policies.learning.torch_state import plain, tensors

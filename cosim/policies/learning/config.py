@@ -1,0 +1,100 @@
+"""What can be set of every learner, and what holds if nothing is said. What a family adds is in its own
+file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator
+
+from cosim.core.config import Config, setting
+from cosim.policies.learning.mean_field import Kind
+from cosim.policies.learning.start import (
+    EVERY_HOUR,
+    ONCE_A_DAY,
+    PLANNED,
+    USUAL,
+    USUAL_SETPOINT,
+    USUAL_WITH_HEAT,
+    start_problem,
+)
+
+
+class LearnerConfig(Config):
+    """Parameters that every learner has."""
+
+    sharing: Literal["none", "federated", "group"] = setting(
+        "federated",
+        about="`none`: every prosumer has networks of its own and learns from its own data. `federated`: own "
+        "data, shared weights; what crosses is the change that each prosumer's data make to them, averaged. "
+        "`group`: all of a label learn from all their data together, which pools what is private.",
+    )
+    mean_field: Kind = setting(
+        "public",
+        about="What stands for the others. `public`: what the market has made public. `none`: nothing, an "
+        "independent learner. `shuffled`: the public information of another period (an ablation).",
+    )
+    start: str | None = setting(
+        None,
+        about="The rule that it starts from and learns to depart from: `self-consumption`, `nothing`, or any "
+        "policy that does not learn, with parameters as KIND:PARAMETER=VALUE:PARAMETER=VALUE. Left out: "
+        f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity; in "
+        f"bidding mode `setpoint` `{USUAL_SETPOINT}`.",
+    )
+    margins: Literal["rule", "learn"] = setting(
+        "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
+    )
+    leaves: tuple[str, ...] | None = setting(
+        None,
+        about="Fields of the action that stay the rule's, such as `battery.value`. Left out: none, and from "
+        f"a rule that plans {', '.join(f'`{name}`' for name in PLANNED)}.",
+    )
+    decide_hours: float | None = setting(
+        None,
+        unit="h",
+        about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
+        f"Left out: {ONCE_A_DAY:g} where it puts a value on stored energy that pays only if it holds all "
+        f"day, and {EVERY_HOUR:g} from a rule that plans, and in bidding mode `setpoint`, where energy is "
+        "told what to do.",
+        gt=0,
+        le=24,
+    )
+    discount: float = setting(0.5, about="What a reward of tomorrow counts today.", ge=0, le=1)
+    exploration: float = setting(
+        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
+    )
+    foresight: bool = setting(
+        True, about="Whether it reads the own forecast of the coming day: own load and own production."
+    )
+    look_away: float = setting(
+        0.1,
+        about="Share of decisions that it takes without what is public and without the own last day while "
+        "it learns: on the first day of a run there is neither. Only where it decides at most twice a day.",
+        ge=0,
+        lt=1,
+    )
+    hidden: int = setting(8, about="Width of the two hidden layers of each network.", ge=1, le=1024)
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "cpu",
+        about="Where networks are computed; `auto`: on a GPU if there is one.",
+    )
+    diverged: Literal["stop", "rule"] = setting(
+        "stop",
+        about="What happens when a network's numbers are no longer finite, or absurd. `stop`: the run ends, "
+        "the last good weights are kept. `rule`: from then on the prosumers follow their start rule.",
+    )
+    weights: Path | None = setting(
+        None, about="File of what it starts with, learnt in another run: RUN/checkpoints/LABEL.pt."
+    )
+    freeze: bool = setting(
+        False, about="Whether it stays as it is: nothing is learnt any more, and nothing tried out."
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _can_start(cls, text: str | None) -> str | None:
+        problem = None if text is None else start_problem(text)
+        if problem:
+            raise ValueError(problem)
+        return text
