@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from cosim.benchmarks.learning import cases
+from cosim.benchmarks.learning import cases, quality
 from cosim.benchmarks.learning.cases import ABLATIONS, FULL, QUICK, SHARING
 from cosim.core.config import Config, setting
 from cosim.policies import registry
@@ -84,6 +86,14 @@ def test_the_reference_case_is_scaled_in_proportion(size: int, counts: list[int]
     scenario = cases.scaled(size)
     assert [group.count for group in scenario.groups] == counts
     assert scenario.name == f"reference-{size}"
+
+
+def test_the_case_with_heat_is_compared_in_one_bidding_mode() -> None:
+    modes = {
+        name: {one.bidding for one in part.study.contenders}
+        for name, part in zip(FULL.cases, quality.reference_parts(FULL, Path()), strict=True)
+    }
+    assert modes == {"reference-100": {"reservation", "setpoint"}, "reference-100-mes": {"reservation"}}
 
 
 def test_quick_is_a_small_part_of_it() -> None:

@@ -57,6 +57,9 @@ class Extent:
     passes: int = 3
     cases: tuple[str, ...] = (ELECTRIC, HEATED)
     biddings: tuple[Bidding, ...] = ("reservation", "setpoint")
+    """Bidding modes on the electric case; what is compared once is compared in the first."""
+    heated_biddings: tuple[Bidding, ...] = ("reservation",)
+    """The same on the case with heat, where a simulated day takes four times as long."""
     rules: tuple[Contender, ...] = RULES
     learners: tuple[str, ...] = ()
     """Kinds; none: all that the registry has."""
@@ -75,6 +78,10 @@ class Extent:
     """Whether the price-taker regret is computed."""
     probe: int = 0
     """Prosumers with which exploitability is sampled; 0: it is not."""
+
+    def biddings_on(self, name: str) -> tuple[Bidding, ...]:
+        """Bidding modes on a reference case."""
+        return self.heated_biddings if name == HEATED else self.biddings
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -152,10 +159,12 @@ def accepts(kind: str, parameters: Parameters) -> bool:
     return True
 
 
-def contenders(extent: Extent) -> list[Contender]:
-    """Who is compared on the reference cases, in every bidding mode."""
+def contenders(extent: Extent, name: str = ELECTRIC) -> list[Contender]:
+    """Who is compared on a reference case, in every bidding mode there."""
     taught = [one.contender() for kind in extent.kinds for one in variants(kind)]
-    return [replace(one, bidding=mode) for mode in extent.biddings for one in (*extent.rules, *taught)]
+    return [
+        replace(one, bidding=mode) for mode in extent.biddings_on(name) for one in (*extent.rules, *taught)
+    ]
 
 
 def ablation_contenders(extent: Extent) -> list[Contender]:

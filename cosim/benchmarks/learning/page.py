@@ -49,7 +49,7 @@ def quality(summaries: Mapping[str, Callable[[str | None], Summary]], extent: Ex
     """
     parts = []
     for name, summary_against in summaries.items():
-        for bidding in extent.biddings:
+        for bidding in extent.biddings_on(name):
             rule = best_rule(summary_against(None), extent, bidding)
             summary = summary_against(rule)
             parts.append(f"### {name}, bidding by {bidding}\n\n{_table(summary, bidding, COLUMNS)}")

@@ -41,7 +41,7 @@ class Part:
 def reference_parts(extent: Extent, folder: Path) -> list[Part]:
     """All policies on every reference case."""
     return [
-        Part(study_of(cases.reference(name), extent, cases.contenders(extent)), folder / name)
+        Part(study_of(cases.reference(name), extent, cases.contenders(extent, name)), folder / name)
         for name in extent.cases
     ]
 
@@ -62,7 +62,8 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
     windows = windows_of(
         scenario.horizon.start.year, train_days=extent.train_days, test_days=extent.test_days
     )
-    learners = [Contender(DEFAULT_LEARNER, DEFAULT_LEARNER, bidding=mode) for mode in extent.biddings]
+    modes = dict.fromkeys(one.bidding for one in contenders)
+    learners = [Contender(DEFAULT_LEARNER, DEFAULT_LEARNER, bidding=mode) for mode in modes]
     return Study.of(
         scenario,
         windows,
