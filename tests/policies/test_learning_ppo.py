@@ -124,18 +124,21 @@ def test_it_starts_from_its_rule(start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bidding", "start", "hours", "exploration"),
+    ("bidding", "said", "hours", "exploration"),
     [
-        ("reservation", None, 24.0, 0.4),
-        ("reservation", "price-taker:confidence=0.5", 1.0, 0.05),
-        ("setpoint", None, 1.0, 0.1),
-        ("setpoint", "self-consumption", 1.0, 0.1),
+        ("reservation", {}, 24.0, 0.4),
+        ("reservation", {"start": "price-taker"}, 1.0, 0.05),
+        ("reservation", {"start": "price-taker", "decide_hours": 12.0}, 12.0, 0.2),
+        ("reservation", {"decide_hours": 1.0}, 1.0, 0.1),
+        ("setpoint", {}, 1.0, 0.1),
+        ("setpoint", {"start": "self-consumption", "exploration": 0.3}, 1.0, 0.3),
     ],
+    ids=str,
 )
 def test_how_often_it_decides_and_how_widely_it_tries_hangs_on_what_it_starts_from(
-    bidding: Literal["reservation", "setpoint"], start: str | None, hours: float, exploration: float
+    bidding: Literal["reservation", "setpoint"], said: dict[str, Any], hours: float, exploration: float
 ) -> None:
-    policy = create("mf-ppo", sample_spec(bidding), 4, 1, start=start)
+    policy = create("mf-ppo", sample_spec(bidding), 4, 1, **said)
     assert isinstance(policy, MeanFieldPPO)
     assert policy.hold == hours / 0.25
     assert policy.habits.exploration == exploration
