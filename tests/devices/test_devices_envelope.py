@@ -299,3 +299,28 @@ RELAXED = [
 def test_a_device_says_what_its_envelope_leaves_out(kit, kind, settings, expected) -> None:
     device = kit.device(kit.request(kind, settings), kind, kit.site(kit.clock(minutes=15)))
     assert device.relaxed() == expected
+
+
+@pytest.mark.parametrize("ticks", [1, 3])
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("load", {}),
+        ("heat_demand", {}),
+        ("pv", {"peak_kw": 6.0, "inverter_share": 0.7}),
+        ("pv", {"peak_kw": 6.0, "curtailable": False}),
+        ("wind", {"rated_kw": 5.0}),
+    ],
+)
+def test_what_follows_a_series_is_told_period_by_period(
+    kit: Any, kind: str, config: dict[str, Any], ticks: int
+) -> None:
+    """The envelope takes all periods at once; exactly the same has to come out."""
+    clock = kit.clock(minutes=30, periods=20)
+    series = np.random.default_rng(4).uniform(0.0, 1.1, (20 * ticks, 1))
+    device = kit.device(kit.request(kind, config), kind, kit.site(clock, {kind: series}, ticks))
+    envelope = device.envelope(device.initial_state(), 3, 15)
+    spans = [device.ranges({}, clock.period(index)) for index in range(3, 18)]
+    np.testing.assert_array_equal(envelope.low_kwh, [span.low_kwh for span in spans])
+    np.testing.assert_array_equal(envelope.high_kwh, [span.high_kwh for span in spans])
+    assert envelope.store is None and not envelope.inputs
