@@ -47,7 +47,7 @@ def deviation_kw(power: FloatArray) -> FloatArray | None:
 
 
 class Demand(Device):
-    """Demand that follows its series and is always served."""
+    """Demand that follows its series and is always served. Who overrides `ranges` overrides `envelope`."""
 
     role: ClassVar[Role] = "load"
     observations: ClassVar[tuple[Field, ...]] = (
@@ -75,7 +75,7 @@ class Demand(Device):
 
 class Production(Device):
     """Plants that produce what their series allows, or less where the column `curtailable` is not 0.
-    Production is drawn negative.
+    Production is drawn negative. Who overrides `ranges` or `available_kw` overrides `envelope`, too.
 
     A curtailable plant offers to produce less at a price of zero, its marginal cost: that matters only where
     feeding in costs money.

@@ -17,11 +17,13 @@ from cosim.core.envelope import Envelope
 from cosim.core.records import Field
 from cosim.errors import InputError, PolicyError
 from cosim.policies import PolicyInputs, Spec, Transition, create
+from cosim.policies.learning.distributions import Levels
 from cosim.policies.learning.encoding import DayAhead
 from cosim.policies.learning.experience import stacked
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.ppo import MeanFieldPPO
 from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns
+from cosim.policies.learning.start import LEFT_TO_PLAN
 from cosim.policies.outlook import Owned
 from cosim.policies.rules.baseline import Reader, device_actions, value_action
 from cosim.policies.sample import sample_inputs, sample_spec
@@ -150,6 +152,42 @@ def test_what_it_leaves_to_the_rule_stays_the_rules() -> None:
     actions = np.stack([policy.act(inputs) for inputs in given(20, 12, spec=spec)])
     assert (actions[:, :, spec.action_index("battery.value")] == 0.0).all()
     assert (actions[:, :, spec.action_index("ev.value")] != 0.0).any()
+
+
+HEATED = replace(
+    SPEC, action=(*SPEC.action, *(Field(name, "1", -1.0, 1.0, "Of heat.") for name in LEFT_TO_PLAN))
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "left"),
+    [
+        ("mf-ppo", {"start": "price-taker"}, True),
+        ("mf-q", {"start": "price-taker"}, True),
+        ("mf-ppo", {"start": "price-taker", "leaves": []}, False),
+        ("mf-ppo", {"start": "fixed-reservation:value=0.3"}, False),
+    ],
+)
+def test_values_of_stored_heat_are_left_to_a_plan(kind: str, said: dict[str, Any], left: bool) -> None:
+    policy = create(kind, HEATED, 4, 1, **said)
+    assert isinstance(policy, Learner)
+    learnt = {item.name for item, is_so in zip(HEATED.action, policy.learnt, strict=True) if is_so}
+    assert learnt == {"battery.value"} | (set() if left else set(LEFT_TO_PLAN))
+
+
+@pytest.mark.parametrize("kind", ["mf-q", "mf-ac", "mf-td3", "da-maddpg"])
+def test_others_decide_once_a_day_whatever_they_start_from(kind: str) -> None:
+    for start in (None, "price-taker"):
+        policy = create(kind, SPEC, 4, 1, start=start)
+        assert isinstance(policy, Learner) and policy.hold == 96
+
+
+@pytest.mark.parametrize("said", [{"start": "price-taker"}, {"decide_hours": 1.0}, {}], ids=str)
+def test_levels_are_all_tried_however_often_it_decides(said: dict[str, Any]) -> None:
+    policy = create("mf-ppo", SPEC, 4, 1, distribution="levels", **said)
+    assert isinstance(policy, MeanFieldPPO) and isinstance(policy.tries, Levels)
+    odds = policy.tries.odds(torch.zeros(1, policy.tries.levels.size))
+    assert float(odds.min()) > 0.05
 
 
 def test_what_is_left_has_to_be_a_field() -> None:

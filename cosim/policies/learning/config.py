@@ -12,8 +12,8 @@ from cosim.core.config import Config, setting
 from cosim.policies.learning.mean_field import Kind
 from cosim.policies.learning.start import (
     EVERY_HOUR,
+    LEFT_TO_PLAN,
     ONCE_A_DAY,
-    PLANNED,
     USUAL,
     USUAL_SETPOINT,
     USUAL_WITH_HEAT,
@@ -48,15 +48,15 @@ class LearnerConfig(Config):
     leaves: tuple[str, ...] | None = setting(
         None,
         about="Fields of the action that stay the rule's, such as `battery.value`. Left out: none, and from "
-        f"a rule that plans {', '.join(f'`{name}`' for name in PLANNED)}.",
+        f"a rule that plans {', '.join(f'`{name}`' for name in LEFT_TO_PLAN)}.",
     )
     decide_hours: float | None = setting(
         None,
         unit="h",
         about="How often it thinks anew; in between it departs from the rule by as much as it last decided. "
-        f"Left out: {ONCE_A_DAY:g} where it puts a value on stored energy that pays only if it holds all "
-        f"day, and {EVERY_HOUR:g} from a rule that plans, and in bidding mode `setpoint`, where energy is "
-        "told what to do.",
+        f"Left out: {ONCE_A_DAY:g} in bidding mode `reservation`, where a value of stored energy pays only "
+        f"if it holds all day, and {EVERY_HOUR:g} in `setpoint`, where energy is told what to do; for "
+        f"`mf-ppo` also {EVERY_HOUR:g} from a rule that plans.",
         gt=0,
         le=24,
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cosim.policies.learning.start import FAR, NEAR
+from cosim.policies.learning.start import FAR, NEAR, SELDOM
 
-SELDOM = 2.0
-"""Up to so many decisions a day are few: a single one weighs much, and there is little to learn from."""
+Tries = Literal["normal", "levels"]
+"""How things are tried: by normal distributions, or by levels with a probability each."""
 
 
 @dataclass(frozen=True)
 class Habits:
-    """What is chosen if nothing is said."""
+    """How it tries things, and from how much it learns."""
 
-    distribution: Literal["normal", "levels"]
+    distribution: Tries
     levels: tuple[float, ...]
     exploration: float
     hidden: int
@@ -34,17 +34,23 @@ FINE = 0.05
 do something else altogether."""
 
 
-def usual_habits(decisions_per_day: float, plans: bool, setpoints: bool) -> Habits:
+def usual_habits(
+    decisions_per_day: float, plans: bool, setpoints: bool, distribution: Tries | None = None
+) -> Habits:
     """What is chosen if nothing is said.
 
     Args:
         decisions_per_day: How often it decides.
         plans: Whether the rule that it starts from looks ahead.
         setpoints: Whether energy is told what to do, and not what it is worth.
+        distribution: How it is to try things; None: as suits how often it decides.
     """
     often = decisions_per_day > SELDOM
     usual = MANY if often else FEW
-    if not plans:
-        return usual
-    most = FINE if often and not setpoints else NEAR[-1]
-    return replace(usual, levels=NEAR, exploration=min(usual.exploration, most))
+    way = distribution or usual.distribution
+    # Levels are tried as widely as they are apart, or all but one would never be tried.
+    exploration = FEW.exploration if way == "levels" else usual.exploration
+    if plans:
+        fine = often and way == "normal" and not setpoints
+        exploration = min(exploration, FINE if fine else NEAR[-1])
+    return replace(usual, distribution=way, levels=NEAR if plans else FAR, exploration=exploration)

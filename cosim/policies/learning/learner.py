@@ -18,13 +18,15 @@ from cosim.policies.learning.checkpoint import start_from
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
-from cosim.policies.learning.habits import SELDOM
 from cosim.policies.learning.mean_field import MeanField
 from cosim.policies.learning.start import (
+    EVERY_HOUR,
     NOTHING,
+    ONCE_A_DAY,
+    SELDOM,
     plans,
     start_policy,
-    usual_hours,
+    tells_setpoints,
     usual_start,
     usually_left,
 )
@@ -83,7 +85,7 @@ class Learner(Policy):
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
-        wanted = own.decide_hours or usual_hours(spec, self.start)
+        wanted = own.decide_hours or self.usual_hours
         self.hold = 1 if hours is None else max(round(wanted / hours), 1)
         """Periods for which a decision stands."""
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
@@ -107,6 +109,11 @@ class Learner(Policy):
         self._age = 0
         self.fallen = False
         """Whether it diverged and follows its rule."""
+
+    @property
+    def usual_hours(self) -> float:
+        """How often it thinks anew if nothing is said [h]."""
+        return EVERY_HOUR if tells_setpoints(self.spec) else ONCE_A_DAY
 
     def _learnt(self) -> BoolArray:
         """Which actions are not left to the rule, shape (A,).

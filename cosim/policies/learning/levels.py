@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,9 +194,7 @@ class LevelLearner(Learner):
         import torch
 
         metrics: dict[str, float] = {}
-        past = remembered(self.memory, len(self.levels), self.scale.of(), self.device)
-        for _ in range(self.config.steps):
-            batch = self._drawn(past)
+        for batch in self._drawn():
             target = self._target(batch)
             weight = batch.weight
             count = weight.sum(1).clamp(min=1.0)
@@ -229,13 +227,20 @@ class LevelLearner(Learner):
                 **metrics,
             }
 
-    def _drawn(self, past: Batch) -> Batch:
-        """Decisions drawn from what is remembered, with replacement, those of all prosumers."""
+    def _drawn(self) -> Iterator[Batch]:
+        """A batch for each step: remembered decisions of all prosumers, drawn with replacement."""
         import torch
 
-        places = self.rng.integers(past.reward.shape[1], size=self.config.batch)
-        batch = past.at(torch.as_tensor(places, device=self.device), self.networks)
-        return batch.of_deciders() if self.networks == 1 else batch
+        own = self.config
+        drawn = [self.rng.integers(len(self.memory), size=own.batch) for _ in range(own.steps)]
+        wanted = np.unique(drawn)  # tensors are made of these alone: memories of hourly decisions are long
+        past = remembered(
+            [self.memory[place] for place in wanted], len(self.levels), self.scale.of(), self.device
+        )
+        for places in drawn:
+            found = torch.as_tensor(np.searchsorted(wanted, places), device=self.device)
+            batch = past.at(found, self.networks)
+            yield batch.of_deciders() if self.networks == 1 else batch
 
     def _target(self, batch: Batch) -> Tensor:
         """y = r + gamma v_MF(next), shape (G, B) (Yang et al. 2018, eq. 8)."""

@@ -37,7 +37,7 @@ from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, usual_habits
 from cosim.policies.learning.learner import Learner, is_a_device
 from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
-from cosim.policies.learning.start import LEFT_OUT, NEAR, differing, plans, tells_setpoints
+from cosim.policies.learning.start import EVERY_HOUR, LEFT_OUT, NEAR, differing, plans, tells_setpoints
 from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
@@ -191,9 +191,16 @@ class MeanFieldPPO(Learner):
         """Decisions since the last update."""
         self.scale = Scale(n, pooled=own.sharing == "group")
 
+    @property
+    def usual_hours(self) -> float:
+        """Once an hour from a rule that plans: it carries the day, and its values want fine steps."""
+        return EVERY_HOUR if plans(self.start) else super().usual_hours
+
     def _habits(self) -> Habits:
         """What the scenario says, and where it says nothing what suits how often it decides."""
-        usual = usual_habits(self.decisions_per_day, plans(self.start), tells_setpoints(self.spec))
+        usual = usual_habits(
+            self.decisions_per_day, plans(self.start), tells_setpoints(self.spec), self.config.distribution
+        )
         said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
 

@@ -19,12 +19,14 @@ USUAL_WITH_HEAT = "price-taker:confidence=0.5"
 USUAL_SETPOINT = "price-taker:confidence=0"
 """The same where energy is told what to do: a plan against the own tariff. One against the market's prices
 is everybody's, so that all do the same at once."""
-PLANNED = ("heat_store.value", "building.value")
+LEFT_TO_PLAN = ("heat_store.value", "building.value")
 """Fields of the action that stay a planning rule's: heat costs nearly the same all day, so that a store of it
 is filled or emptied as a whole when its value is a little off."""
 ONCE_A_DAY, EVERY_HOUR = 24.0, 1.0
-"""How often learners think anew if nothing is said [h]: from a rule that does not look ahead, and from one
-that plans."""
+"""How often learners think anew if nothing is said [h]: where a value of stored energy has to hold all day to
+pay, and where energy is told what to do or a plan carries the day."""
+SELDOM = 2.0
+"""Up to so many decisions a day are few: a single one weighs much, and there is little to learn from."""
 FAR, NEAR = (0.0, 0.4, 0.8), (-0.2, 0.0, 0.2)
 """Departures that are chosen among if nothing is said: from a rule that does not look ahead, and from one
 that plans."""
@@ -60,14 +62,9 @@ def plans(start: Policy | None) -> bool:
     return start is not None and "outlook" in start.needs
 
 
-def usual_hours(spec: Spec, start: Policy | None) -> float:
-    """How often learners think anew if nothing is said [h]."""
-    return EVERY_HOUR if tells_setpoints(spec) or plans(start) else ONCE_A_DAY
-
-
 def usually_left(start: Policy | None) -> tuple[str, ...]:
     """Fields of the action that stay the start rule's if nothing is said."""
-    return PLANNED if plans(start) else ()
+    return LEFT_TO_PLAN if plans(start) else ()
 
 
 def usual_levels(start: Policy | None) -> tuple[float, ...]:
