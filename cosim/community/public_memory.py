@@ -147,7 +147,7 @@ class MarketMemory:
 
     def price_at(self, hour_of_day: FloatArray) -> FloatArray:
         """Mean price at some local hours when they were last [EUR/kWh], shape (periods,) both."""
-        rows = (hour_of_day / self._hours).astype(np.int64)
+        rows = (hour_of_day / self._hours).astype(np.int64)  # as `_slot`
         price: FloatArray = self._day[rows, MEAN_PRICE]
         return price
 
