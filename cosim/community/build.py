@@ -175,7 +175,7 @@ def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, stre
     """The fleet over forecasts."""
     closure = scenario.market.gate_closure
     if isinstance(scenario.forecast, Perfect):
-        return Foresight(fleet, None, site.ticks_per_period, closure)
+        return Foresight(fleet, None, site.ticks_per_period, closure, site.weather)
     issue, own = Issue(), streams.within("forecast")
     series = {}
     for kind, actual in site.series.items():
@@ -187,7 +187,7 @@ def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, stre
     weather = site.weather
     if weather is not None:
         weather = forecast_weather(weather, issue, scenario.forecast, own, rates.ticks)
-    return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure)
+    return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure, weather)
 
 
 def _loop(scenario: Scenario, population: Population, fleet: Fleet, clock: Clock) -> HeatLoop | None:

@@ -6,10 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cosim.bidding.bidder import Known
+from cosim.core.arrays import FloatArray
 from cosim.core.clock import Period
+from cosim.core.weather import Quantity, Weather
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.profiles.forecast import Issue
 from cosim.settlement.tariffs import TariffBook
+
+FORETOLD: tuple[Quantity, ...] = ("temperature_c", "ghi_w_per_m2", "wind_m_per_s")
+"""What a weather forecast tells everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Foresight:
     ticks_per_period: int
     gate_closure: int
     """Periods between the session and the delivery that it is about."""
+    weather: Weather | None = None
+    """As it is forecast; None where the scenario has none."""
 
     @property
     def perfect(self) -> bool:
@@ -34,6 +41,20 @@ class Foresight:
         if self.issue is not None:
             self.issue.tick = index * self.ticks_per_period
             self.fleet.forget()
+
+    def weather_of(self, first: int, count: int) -> dict[Quantity, FloatArray]:
+        """Mean weather of the periods `first` to `first + count - 1`, shape (count,) each; nothing where the
+        scenario has none."""
+        if self.weather is None:
+            return {}
+        ticks = self.ticks_per_period
+        return {
+            name: self.weather.values(name, first * ticks, (first + count) * ticks)
+            .reshape(count, ticks)
+            .mean(axis=1)
+            for name in FORETOLD
+            if name in self.weather.quantities
+        }
 
 
 def known_of(fleet: Fleet, state: FleetState, period: Period, tariffs: TariffBook) -> Known:

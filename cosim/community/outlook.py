@@ -15,7 +15,7 @@ from cosim.core.clock import Clock, Period
 from cosim.core.envelope import Envelope
 from cosim.devices.base import Device, Ranges
 from cosim.devices.fleet import FleetState
-from cosim.policies.outlook import Outlook, Owned
+from cosim.policies.outlook import Outlook, Owned, PublicAhead
 from cosim.settlement.tariffs import TariffBook
 
 
@@ -62,6 +62,13 @@ class Outlooks:
             loss_factor=0.0 if loop is None else loop.loss_factor,
             stored_value=stored,
             loop_capacity_kwh=float("inf") if loop is None else loop.capacity_kwh,
+            public=PublicAhead(
+                hour_of_day=ahead,
+                seen=memory.electricity.known_at(ahead),
+                usual_price=memory.electricity.middle_price,
+                usual_heat_price=None if memory.heat is None else memory.heat.middle_price,
+                weather=self.foresight.weather_of(first, count),
+            ),
         )
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.core.clock import Period
 from cosim.core.records import PUBLIC_FIELDS, Field, PublicInformation
@@ -117,10 +117,12 @@ class MarketMemory:
 
     def __init__(self, hours: float, middle_price: float) -> None:
         nothing = np.where(PRICES, middle_price, 0.0)
+        self.middle_price = middle_price
         self._hours = hours
         self._slots = round(24.0 / hours)
         self._ahead = np.array([round(lead / hours) for lead in AHEAD_HOURS])
         self._day = np.tile(nothing, (self._slots, 1))
+        self._known = np.zeros(self._slots, dtype=bool)
         self._seen = nothing.copy()
         self._latest = nothing.copy()
 
@@ -144,12 +146,21 @@ class MarketMemory:
         self._seen = np.where(PRICES, values, self._seen)
         self._latest = values
         self._day[self._slot(period)] = values
+        self._known[self._slot(period)] = True
 
     def price_at(self, hour_of_day: FloatArray) -> FloatArray:
         """Mean price at some local hours when they were last [EUR/kWh], shape (periods,) both."""
-        rows = (hour_of_day / self._hours).astype(np.int64)  # as `_slot`
-        price: FloatArray = self._day[rows, MEAN_PRICE]
+        price: FloatArray = self._day[self._slots_of(hour_of_day), MEAN_PRICE]
         return price
+
+    def known_at(self, hour_of_day: FloatArray) -> BoolArray:
+        """Whether the market has opened at these local hours, shape (periods,) both."""
+        known: BoolArray = self._known[self._slots_of(hour_of_day)]
+        return known
+
+    def _slots_of(self, hour_of_day: FloatArray) -> IntArray:
+        """As `_slot`."""
+        return (hour_of_day / self._hours).astype(np.int64)
 
     def _slot(self, period: Period) -> int:
         """Row of the period's local time: across a clock change it stays the same hour, not 24 hours ago."""

@@ -3,6 +3,7 @@ demand, coefficients of performance and buildings. Where it comes from is the pr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, Protocol
 
 from cosim.core.arrays import FloatArray
@@ -21,6 +22,11 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 class Weather(Protocol):
     """Mean weather of the ticks of a run."""
+
+    @property
+    def quantities(self) -> Collection[str]:
+        """Names of the quantities that it has."""
+        ...
 
     def values(self, quantity: Quantity, first: int, last: int) -> FloatArray:
         """A quantity in the ticks first to last - 1, shape (last - first,), not to be written to.

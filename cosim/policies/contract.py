@@ -251,6 +251,9 @@ class Policy(ABC):
     """What it reads, of `NEEDS`; may depend on the parameters (set it on the instance then)."""
     horizon_hours: float = 24.0
     """How far ahead it wants to see, if `needs` has "outlook" [h]; the instance may say otherwise."""
+    expects_prices: bool = False
+    """Whether what it does hangs on `outlook.market_price`: a learner that starts from it may then put there
+    what it has learnt to expect."""
     crosses: ClassVar[str] = ""
     """What passes from one of its prosumers to another, if anything does, for `cosim list policies`."""
     Config: ClassVar[type[Parameters]] = NoParameters

@@ -4,13 +4,14 @@ alone; how they are forecast is the community's affair, what is made of them the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.envelope import Envelope
+from cosim.core.weather import Quantity
 
 Role = Literal["load", "generation", "storage", "conversion"]
 """How a device's energy counts, as the device says it."""
@@ -86,6 +87,22 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicAhead:
+    """What anybody knows of the H periods ahead, whoever it is."""
+
+    hour_of_day: FloatArray
+    """Local time at which each begins [h], shape (H,)."""
+    seen: BoolArray
+    """Whether the markets have opened at that time of day in this run, shape (H,)."""
+    usual_price: float
+    """Middle of the band of electricity prices [EUR/kWh]: what is expected as long as nothing is seen."""
+    usual_heat_price: float | None = None
+    """The same of heat; None where none is traded."""
+    weather: Mapping[Quantity, FloatArray] = field(default_factory=dict)
+    """As it is forecast, mean of each period, shape (H,) each; empty where the scenario has no weather."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """The H periods ahead, the first being the one that is decided, as its own prosumers expect them.
 
@@ -121,6 +138,8 @@ class Outlook:
     kWh inside counts for it times the discharging efficiency."""
     loop_capacity_kwh: float = float("inf")
     """Most heat that the loop delivers in one period [kWh]."""
+    public: PublicAhead | None = None
+    """What else is public of these periods; None outside a simulation, unless whoever plans there says so."""
 
     @property
     def count(self) -> int:

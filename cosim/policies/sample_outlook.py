@@ -10,7 +10,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.envelope import Envelope, Store
 from cosim.policies.contract import PolicyInputs, Spec
-from cosim.policies.outlook import Outlook, Owned, Role
+from cosim.policies.outlook import Outlook, Owned, PublicAhead, Role
 from cosim.policies.rules.baseline import Reader, device_actions
 
 COP, BOILER_EFFICIENCY, GAS_EUR_PER_KWH = 3.0, 0.9, 0.08
@@ -64,6 +64,13 @@ def sample_outlook(inputs: PolicyInputs, spec: Spec, horizon_hours: float = 24.0
         heat_loop=read.observed("weekend") < 0.5,
         loss_factor=0.05,
         stored_value=0.5 * (read.observed("retail_price") + read.observed("feed_in_price")),
+        public=PublicAhead(
+            hour_of_day=np.asarray(np.arange(count) * hours % 24.0, dtype=float),
+            seen=np.ones(count, dtype=bool),
+            usual_price=0.15,
+            usual_heat_price=0.07,
+            weather={"temperature_c": 10.0 - 5.0 * wave},
+        ),
     )
 
 

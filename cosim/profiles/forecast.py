@@ -8,7 +8,7 @@ correlated over time (straight lines between independent draws) and among the me
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -276,6 +276,11 @@ class _ForecastWeather:
     _persistent: dict[Quantity, _Persistent] = field(default_factory=dict, init=False, repr=False)
     _draws: dict[ForecastKind, Blocks] = field(default_factory=dict, init=False, repr=False)
     _spreads: dict[Quantity, _Spread] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def quantities(self) -> Collection[str]:
+        """What is forecast: all that the weather has."""
+        return self.weather.quantities
 
     def values(self, quantity: Quantity, first: int, last: int) -> FloatArray:
         """Forecast of a quantity in the ticks first to last - 1, shape (last - first,).

@@ -6,6 +6,7 @@ of every step (sun.py). Another year takes the same dates in standard time; 29 F
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -63,6 +64,11 @@ class SiteWeather:
     def key(self) -> str:
         """Changes with everything that the values depend on."""
         return _key(self.record, self.clock)
+
+    @property
+    def quantities(self) -> Collection[str]:
+        """What was recorded."""
+        return self.record.quantities
 
     def values(self, quantity: Quantity, first: int, last: int) -> FloatArray:
         """A quantity in the ticks first to last - 1, shape (last - first,), not to be written to.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosim.benchmarks.learning import cases, quality
-from cosim.benchmarks.learning.cases import ABLATIONS, FULL, QUICK, SHARING
+from cosim.benchmarks.learning.cases import ABLATIONS, FULL, HEATED, QUICK, SHARING
 from cosim.core.config import Config, setting
 from cosim.policies import registry
 from cosim.policies.contract import Policy
@@ -57,7 +57,7 @@ def test_zip_gets_rounds_and_others_do_not() -> None:
 
 
 def test_mf_ppo_is_ablated_as_declared() -> None:
-    found = {one.label: one.parameters for one in cases.ablated("mf-ppo", tuple(ABLATIONS))}
+    found = {one.label: one.parameters for one in cases.ablated("mf-ppo", ABLATIONS)}
     assert found == {
         "federated": {"sharing": "federated"},
         "federated; no mean field": {"sharing": "federated", "mean_field": "none"},
@@ -68,7 +68,7 @@ def test_mf_ppo_is_ablated_as_declared() -> None:
 
 def test_a_learner_takes_part_in_the_ways_that_it_has(learner: str) -> None:
     assert [one.name for one in cases.variants(learner)] == ["own:Learner, none"]
-    found = {one.label: one.parameters for one in cases.ablated(learner, tuple(ABLATIONS))}
+    found = {one.label: one.parameters for one in cases.ablated(learner, ABLATIONS)}
     assert found == {
         "none": {"sharing": "none"},
         "none; no mean field": {"sharing": "none", "mean_field": "none", "mean_action": "none"},
@@ -94,6 +94,16 @@ def test_the_case_with_heat_is_compared_in_one_bidding_mode() -> None:
         for name, part in zip(FULL.cases, quality.reference_parts(FULL, Path()), strict=True)
     }
     assert modes == {"reference-100": {"reservation", "setpoint"}, "reference-100-mes": {"reservation"}}
+
+
+def test_the_case_with_heat_also_shows_what_expecting_prices_is_good_for() -> None:
+    plain = {one.name for one in cases.contenders(FULL) if one.bidding == "reservation"}
+    heated = {one.name: one.parameters for one in cases.contenders(FULL, HEATED)}
+    assert set(heated) - plain == {
+        "mf-ppo, federated; prices as last seen",
+        "mf-ppo, federated; expectation alone",
+    }
+    assert heated["mf-ppo, federated; prices as last seen"]["expects"] == "last"
 
 
 def test_quick_is_a_small_part_of_it() -> None:

@@ -228,6 +228,31 @@ def test_decisions_know_nothing_of_others(
     assert not ahead
 
 
+@pytest.mark.parametrize("closure", [0, 3])
+def test_the_outlook_tells_what_is_public_of_the_periods_ahead(
+    village: Callable[..., Scenario], planner: dict[str, str], closure: int
+) -> None:
+    simulation = Simulation(village(closure, policies=planner, horizon={"duration": "1 days"}))
+    for _ in range(4):
+        simulation.step()
+    (community,) = simulation.communities
+    community.observe(4)
+    assert community.gate is not None and community.gate.knowledge.outlook is not None
+    outlook, clock = community.gate.knowledge.outlook, community.clock
+    first, public = 4 + closure, outlook.public
+    assert public is not None
+    np.testing.assert_array_equal(public.hour_of_day, clock.hour_of_day[first : first + outlook.count])
+    opened = clock.hour_of_day[closure:first]
+    np.testing.assert_array_equal(public.seen, np.isin(public.hour_of_day, opened))
+    assert public.usual_price == community.memory.electricity.middle_price
+    ticks, weather = community.foresight.ticks_per_period, community.foresight.weather
+    assert weather is not None and public.weather and set(public.weather) <= set(weather.quantities)
+    for name, values in public.weather.items():
+        per_tick = weather.values(name, first * ticks, (first + outlook.count) * ticks)
+        expected = [per_tick[k * ticks : (k + 1) * ticks].mean() for k in range(outlook.count)]
+        np.testing.assert_allclose(values, expected)
+
+
 def altered(folder: Path, copy: Path, stamp: str) -> None:
     """The profiles and the weather of a folder; from a moment on, all is another."""
     for path in folder.glob("*.csv"):

@@ -28,3 +28,16 @@ def test_prices_of_the_same_local_time_are_found_again(kit: Any, minutes: int) -
     ahead = clock.hour_of_day[24 * 60 // minutes :]
     assert 2.0 not in ahead and len(ahead) == 23 * 60 // minutes
     np.testing.assert_array_equal(memory.price_at(ahead), [price[hour] for hour in ahead])
+
+
+def test_it_knows_at_which_times_of_day_the_market_has_opened(kit: Any) -> None:
+    clock = kit.clock("2016-06-06 05:00", 60, 48)
+    memory = MarketMemory(clock.hours, 0.1)
+    hours = np.arange(24.0)
+    assert not memory.known_at(hours).any() and (memory.price_at(hours) == memory.middle_price).all()
+    nothing = float("nan")
+    for index in range(3):
+        memory.remember(
+            clock.period(index), PublicInformation(nothing, nothing, nothing, nothing, 0.0, 1.0, 0.0, 0)
+        )
+    assert np.flatnonzero(memory.known_at(hours)).tolist() == [5, 6, 7]

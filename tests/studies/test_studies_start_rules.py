@@ -16,7 +16,7 @@ BOTH = ("reservation", "setpoint")
     ("scenario", "policies", "expected"),
     [
         (cases.ELECTRIC, "zip,mf-ppo", ["fixed-reservation:value=0.25", "price-taker:confidence=0"]),
-        (cases.HEATED, "mf-q", ["price-taker:confidence=0.5", "price-taker:confidence=0"]),
+        (cases.HEATED, "mf-q", ["price-taker:confidence=0.7", "price-taker:confidence=0"]),
         (cases.ELECTRIC, "mf-ppo:start=zip,mf-q", ["zip", "zip"]),
         (cases.ELECTRIC, "mf-ppo:start=nothing", ["self-consumption", "self-consumption"]),
     ],

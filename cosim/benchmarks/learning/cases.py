@@ -45,6 +45,12 @@ ABLATIONS: Mapping[str, Sequence[Parameters]] = {
     "true mean action, not private": ({"mean_action": "true"},),
 }
 """What is changed about a learner: the first of these parameters that it has."""
+HEATED_ABLATIONS: Mapping[str, Sequence[Parameters]] = {
+    "prices as last seen": ({"expects": "last"},),
+    "expectation alone": ({"exploration": 1e-6, "least_exploration": 1e-6, "learning_rate": 1e-9},),
+}
+"""The same of the default learner where it starts from a plan: without an expectation of prices, and with
+nothing else, as it tries and learns nothing besides."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +145,12 @@ def variants(kind: str) -> list[Variant]:
     return [one for one in found if accepts(kind, one.parameters)] or [Variant(kind)]
 
 
-def ablated(kind: str, names: Sequence[str]) -> Iterator[Variant]:
+def ablated(kind: str, changes: Mapping[str, Sequence[Parameters]]) -> Iterator[Variant]:
     """A learner as it is, then with what is taken from it, as far as it has it."""
     plain = variants(kind)[0]
     yield plain
-    for name in names:
-        choices = ({**plain.parameters, **choice} for choice in ABLATIONS[name])
+    for name, variations in changes.items():
+        choices = ({**plain.parameters, **choice} for choice in variations)
         chosen = next((choice for choice in choices if accepts(kind, choice)), None)
         if chosen is not None:
             yield Variant(kind, f"{plain.label}; {name}" if plain.label else name, chosen)
@@ -162,6 +168,9 @@ def accepts(kind: str, parameters: Parameters) -> bool:
 def contenders(extent: Extent, name: str = ELECTRIC) -> list[Contender]:
     """Who is compared on a reference case, in every bidding mode there."""
     taught = [one.contender() for kind in extent.kinds for one in variants(kind)]
+    if name == HEATED and DEFAULT_LEARNER in extent.kinds:
+        _, *changed = ablated(DEFAULT_LEARNER, HEATED_ABLATIONS)
+        taught += [one.contender() for one in changed]
     return [
         replace(one, bidding=mode) for mode in extent.biddings_on(name) for one in (*extent.rules, *taught)
     ]
@@ -172,7 +181,7 @@ def ablation_contenders(extent: Extent) -> list[Contender]:
     return [
         replace(one.contender(), bidding=extent.biddings[0])
         for kind in extent.kinds
-        for one in ablated(kind, extent.ablations)
+        for one in ablated(kind, {name: ABLATIONS[name] for name in extent.ablations})
     ]
 
 

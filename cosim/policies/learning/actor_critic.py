@@ -62,8 +62,8 @@ class MeanFieldActorCritic(LevelLearner):
         self.actor = self._network("actor", self.input_names, self._per_level())
         return [*super()._rates(), {"params": self.actor.parameters, "lr": self.config.actor_rate}]
 
-    def _networks(self) -> list[Networks]:
-        return [*super()._networks(), self.actor]
+    def _learning(self) -> list[Networks]:
+        return [*super()._learning(), self.actor]
 
     def _policy(self, rows: Tensor) -> Tensor:
         return self._all(self.actor(rows)).softmax(dim=-1)

@@ -42,6 +42,13 @@ class LearnerConfig(Config):
         f"`{USUAL}`, and `{USUAL_WITH_HEAT}` where heat sources reckon with a price of electricity; in "
         f"bidding mode `setpoint` `{USUAL_SETPOINT}`.",
     )
+    expects: Literal["learned", "last"] = setting(
+        "learned",
+        about="What the rule that it starts from is told of the market's prices ahead, if it reckons with "
+        "them. `learned`: what is expected from all that is public, weather forecasts included, learnt as "
+        "the run goes on. `last`: what they were when it was last that time of day, as the rule alone "
+        "has it; so in any case where `mean_field` is not `public`.",
+    )
     margins: Literal["rule", "learn"] = setting(
         "rule", about="Whether the margins of its quotes stay the rule's, or are learnt as well."
     )

@@ -5,7 +5,8 @@ shares them. How they learn is in a file for each family."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from cosim.policies.learning.expectation import Expectation
+    from cosim.policies.learning.networks import Networks
+
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
 KEPT_DAYS = 4
@@ -46,7 +50,7 @@ MOST_WEIGHT = 1e4
 
 
 class Learner(Policy):
-    """Starts from a rule; a family implements `_decide`, `_take`, `_modules` and what it keeps.
+    """Starts from a rule; a family implements `_decide`, `_take`, `_learning` and what it keeps.
 
     Args:
         spec: Fields of its inputs and actions.
@@ -104,6 +108,8 @@ class Learner(Policy):
             others=self._others(),
         )
         """What networks read."""
+        self.expectation = self._expectation()
+        """What it expects of prices; None: what was seen last."""
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
         self._decision: Decision | None = None
         self._age = 0
@@ -114,6 +120,17 @@ class Learner(Policy):
     def usual_hours(self) -> float:
         """How often it thinks anew if nothing is said [h]."""
         return EVERY_HOUR if tells_setpoints(self.spec) else ONCE_A_DAY
+
+    def _expectation(self) -> Expectation | None:
+        """Learnt where a rule reckons with prices of the market, and what is public may be read."""
+        own = self.config
+        if self.start is None or not self.start.expects_prices or own.mean_field != "public":
+            return None
+        if own.expects == "last":
+            return None
+        from cosim.policies.learning.expectation import Expectation
+
+        return Expectation(self.spec, self.draw("expectation"), self.draw("expectation rows"))
 
     def _learnt(self) -> BoolArray:
         """Which actions are not left to the rule, shape (A,).
@@ -153,8 +170,15 @@ class Learner(Policy):
         """Take in a decision that is over; update when it is time. Metrics of an update."""
 
     @abstractmethod
-    def _modules(self) -> Mapping[str, Tensor]:
-        """Every number that learning changes, by name."""
+    def _learning(self) -> Sequence[Networks]:
+        """All networks that learn: their weights are what was learnt."""
+
+    def _copies(self) -> Mapping[str, Sequence[Tensor]]:
+        """Parameters of slow copies of networks, by name; they are not kept with the weights."""
+        return {}
+
+    def _loaded(self) -> None:
+        """Weights were loaded: slow copies start from them."""
 
     # The contract
 
@@ -217,6 +241,11 @@ class Learner(Policy):
         """Add one period to the decision that stood in it; learn from the decision when it is over."""
         if self.n == 0 or self.fallen:
             return {}
+        expected = self.expectation.learn() if self.expectation is not None and self.expectation.due else {}
+        return expected | self._learn_deciding(transition)
+
+    def _learn_deciding(self, transition: Transition) -> dict[str, float]:
+        """The outcome of a period, for the decision that stood in it."""
         decision = self._standing.of(transition.inputs)
         if decision is None:
             raise PolicyError("is to learn from a period in which it did not decide")
@@ -241,14 +270,15 @@ class Learner(Policy):
         """
         import torch
 
-        before = {name: part.detach().clone() for name, part in self._modules().items()}
+        numbers = self._numbers()
+        before = {name: part.detach().clone() for name, part in numbers.items()}
         metrics = self._take(experience)
-        wrong = [name for name, part in self._modules().items() if not bool((part.abs() < MOST_WEIGHT).all())]
+        wrong = [name for name, part in numbers.items() if not bool((part.abs() < MOST_WEIGHT).all())]
         wrong += [name for name, value in metrics.items() if not np.isfinite(value)]
         if not wrong:
             return metrics
         with torch.no_grad():
-            for name, part in self._modules().items():
+            for name, part in numbers.items():
                 part.copy_(before[name])
         if self.config.diverged == "stop":
             raise PolicyError(
@@ -263,7 +293,11 @@ class Learner(Policy):
         """What the start rule does, shape (n, A)."""
         if self.starts_from == NOTHING:
             return np.zeros_like(inputs.rule_action)
-        return inputs.rule_action.copy() if self.start is None else self.start.act(inputs)
+        if self.start is None:
+            return inputs.rule_action.copy()
+        if self.expectation is not None and not self.fallen:
+            inputs = self.expectation.expecting(inputs, learning=self.learns)
+        return self.start.act(inputs)
 
     def reset(self, rows: IntArray | None = None) -> None:
         """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt
@@ -273,10 +307,18 @@ class Learner(Policy):
         self._decision, self._age = None, 0
         if self.start is not None:
             self.start.reset(rows)
+        if self.expectation is not None:
+            self.expectation.forget()
+
+    def _numbers(self) -> dict[str, Tensor]:
+        """Every number that learning from decisions changes, by name."""
+        found = chain(((each.name, each.parameters) for each in self._learning()), self._copies().items())
+        return {f"{name}.{number}": part for name, parts in found for number, part in enumerate(parts)}
 
     def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by name; a copy."""
-        return {name: part.detach().cpu().numpy().astype(float) for name, part in self._modules().items()}
+        """What was learnt, by the names of the fields; a copy. Slow copies are not in it."""
+        found = {name: values for each in self._learning() for name, values in each.weights().items()}
+        return found if self.expectation is None else found | self.expectation.weights()
 
     def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
         """Start from weights learnt elsewhere.
@@ -298,11 +340,11 @@ class Learner(Policy):
         self._load(weights)
 
     def _load(self, weights: Mapping[str, FloatArray]) -> None:
-        import torch
-
-        with torch.no_grad():
-            for name, part in self._modules().items():
-                part.copy_(torch.as_tensor(weights[name]))
+        for each in self._learning():
+            each.load(weights)
+        if self.expectation is not None:
+            self.expectation.load(weights)
+        self._loaded()
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on as if nothing had happened."""
@@ -314,6 +356,7 @@ class Learner(Policy):
             "view": self.view.state(),
             "fallen": self.fallen,
             "start": None if self.start is None else self.start.state_dict(),
+            "expectation": None if self.expectation is None else self.expectation.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -325,6 +368,8 @@ class Learner(Policy):
         self.view.load_state(state["view"])
         if self.start is not None:
             self.start.load_state_dict(state["start"])
+        if self.expectation is not None:
+            self.expectation.load_state(state["expectation"])
 
 
 def is_a_device(action: str) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class LevelsConfig(LearnerConfig):
 
 
 class LevelLearner(Learner):
-    """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_networks`.
+    """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_learning`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
     "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of
@@ -137,7 +137,7 @@ class LevelLearner(Learner):
     def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """What the family learns besides Q: a loss of each network, shape (G,), and its metrics."""
 
-    def _networks(self) -> list[Networks]:
+    def _learning(self) -> list[Networks]:
         """All that learn."""
         return [self.quality, self.value, self.baseline]
 
@@ -297,19 +297,10 @@ class LevelLearner(Learner):
 
     # What is kept
 
-    def _modules(self) -> Mapping[str, Tensor]:
-        found = {each.name: each.parameters for each in self._networks()} | {"slow": self.slow.parameters}
-        return {
-            f"{name}.{number}": part for name, parts in found.items() for number, part in enumerate(parts)
-        }
+    def _copies(self) -> Mapping[str, Sequence[Tensor]]:
+        return {"slow": self.slow.parameters}
 
-    def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by the names of the fields; a copy."""
-        return {name: part for each in self._networks() for name, part in each.weights().items()}
-
-    def _load(self, weights: Mapping[str, FloatArray]) -> None:
-        for each in self._networks():
-            each.load(weights)
+    def _loaded(self) -> None:
         self._follow(1.0)
 
     def state_dict(self) -> dict[str, Any]:

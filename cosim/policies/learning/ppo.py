@@ -20,7 +20,7 @@ with many prosumers:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -351,20 +351,8 @@ class MeanFieldPPO(Learner):
         if self.memory:
             self.memory[-1] = replace(self.memory[-1], joined=False)
 
-    def _modules(self) -> Mapping[str, Tensor]:
-        return {
-            f"{each.name}.{number}": part
-            for each in (self.actor, self.critic, self.baseline)
-            for number, part in enumerate(each.parameters)
-        }
-
-    def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by the names of the fields; a copy."""
-        return {**self.actor.weights(), **self.critic.weights(), **self.baseline.weights()}
-
-    def _load(self, weights: Mapping[str, FloatArray]) -> None:
-        for each in (self.actor, self.critic, self.baseline):
-            each.load(weights)
+    def _learning(self) -> Sequence[Networks]:
+        return self.actor, self.critic, self.baseline
 
     def state_dict(self) -> dict[str, Any]:
         """The decisions that are still to be learnt from and the optimiser as well."""

@@ -14,7 +14,7 @@ SELF_CONSUMPTION, NOTHING = "self-consumption", "nothing"
 
 USUAL = "fixed-reservation:value=0.25"
 """The rule that learners start from if nothing is said."""
-USUAL_WITH_HEAT = "price-taker:confidence=0.5"
+USUAL_WITH_HEAT = "price-taker:confidence=0.7"
 """The same where heat sources reckon with a price of electricity: much hangs on what each hour costs."""
 USUAL_SETPOINT = "price-taker:confidence=0"
 """The same where energy is told what to do: a plan against the own tariff. One against the market's prices

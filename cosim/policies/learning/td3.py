@@ -136,7 +136,7 @@ class MeanFieldTD3(Learner):
             )
             for k in range(own.critics)
         ]
-        self._targets = [[part.detach().clone() for part in each.parameters] for each in self._learning]
+        self._targets = [[part.detach().clone() for part in each.parameters] for each in self._learning()]
         judges = [part for critic in self.critics for part in critic.parameters]
         self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=own.learning_rate)
         self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
@@ -172,7 +172,6 @@ class MeanFieldTD3(Learner):
         """Before networks are made: whether they fit into memory. Here they do, however many others there
         are."""
 
-    @property
     def _learning(self) -> list[Networks]:
         """Networks that have a target."""
         return [self.actor, *self.critics]
@@ -250,7 +249,7 @@ class MeanFieldTD3(Learner):
             self.step += 1
             if self.step % self.config.delay == 0:
                 self._act_better(batch)
-                for each, target in zip(self._learning, self._targets, strict=True):
+                for each, target in zip(self._learning(), self._targets, strict=True):
                     follow(target, each.parameters, self.config.follow)
         import torch
 
@@ -344,26 +343,14 @@ class MeanFieldTD3(Learner):
         self._followed(None)
         self._tried = None
 
-    def _modules(self) -> Mapping[str, Tensor]:
-        own = {
-            f"{each.name}.{number}": part
-            for each in self._learning
-            for number, part in enumerate(each.parameters)
+    def _copies(self) -> Mapping[str, Sequence[Tensor]]:
+        return {
+            f"target {each.name}": target
+            for each, target in zip(self._learning(), self._targets, strict=True)
         }
-        targets = {
-            f"target {each.name}.{number}": part
-            for each, target in zip(self._learning, self._targets, strict=True)
-            for number, part in enumerate(target)
-        }
-        return own | targets
 
-    def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by the names of the fields; a copy. Targets are not in it: they start from it."""
-        return {name: values for each in self._learning for name, values in each.weights().items()}
-
-    def _load(self, weights: Mapping[str, FloatArray]) -> None:
-        for each, target in zip(self._learning, self._targets, strict=True):
-            each.load(weights)
+    def _loaded(self) -> None:
+        for each, target in zip(self._learning(), self._targets, strict=True):
             follow(target, each.parameters, 1.0)
 
     def state_dict(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class PriceTaker(Policy):
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
         self.horizon_hours = self.config.horizon_hours
+        self.expects_prices = self.config.confidence > 0.0
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """The first step of each prosumer's plan, shape (n, A)."""

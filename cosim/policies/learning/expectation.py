@@ -1,0 +1,347 @@
+"""What a learner expects the markets to pay in the periods ahead. A rule that plans takes prices to be what
+they were when it was last this time of day; here the difference is learnt, while the run goes on, from what
+is public alone. So it is the same for all, whoever computes it and however they share what they learn, and
+no private number is in it. Nothing is decided here.
+
+With m(t) the price when it was last that time of day (before it was seen: the usual price u),
+
+    p(t) = m(t) + k u f(x(t)),
+
+f a network, fitted to (p(t) - m(t)) / u with Huber's loss on all days seen so far, and k in [0, 1] the trust
+in it: the slope of what happened over what f had said beforehand, so that it is believed as far as it was
+right (k = 0 at first: the rule as it is). Everybody plans against what is expected, and what is expected is
+fitted to what came of everybody's plans: where neither changes any more the expectation is rational (Muth,
+Econometrica 29(3), 1961), which is the consistency of a mean-field equilibrium (Huang, Malhame and Caines,
+Commun. Inf. Syst. 6(3), 2006).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.core.weather import Quantity
+from cosim.errors import PolicyError
+from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.learning.torch_state import plain, tensors
+from cosim.policies.outlook import PublicAhead
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEADS_H = (0.0, 2.0, 6.0, 12.0, 23.5)
+"""How far ahead what was expected is remembered, to be compared with what came [h]."""
+HIDDEN = (32, 32)
+STEPS, BATCH = 150, 256
+"""Steps of Adam once a day, and rows in each."""
+RATE, DECAY = 3e-3, 1e-3
+"""Step size and weight decay of AdamW."""
+MEMORY_DAYS = 200
+"""Days that are learnt from."""
+BLIND = 0.15
+"""Share of rows that are learnt from as if nothing had been seen: on the first day of a run nothing has."""
+HUBER = 0.3
+"""Errors beyond, in units of the usual price, count in proportion and no longer as squares."""
+MOST = 2.0
+"""How far an expectation departs from what was seen at most, in units of the usual price."""
+FADES_H = 4.0
+"""In which time a surprise loses its meaning, by a factor of e [h]."""
+FORGETS = 0.9
+"""What yesterday counts beside today when trust is judged."""
+CAUTION = 2.0
+"""Sum of squares of f, in the same units, that has to be exceeded before it is believed."""
+HARMONICS = 4
+LEAST_UNIT_EUR_PER_KWH = 0.01
+SEEN_NAMES = ("price", "heat_price", "day_price", "surprise", "seen")
+WEATHER: Mapping[Quantity, tuple[float, float]] = {
+    "temperature_c": (10.0, 10.0),
+    "ghi_w_per_m2": (100.0, 200.0),
+    "wind_m_per_s": (4.0, 4.0),
+}
+"""What is read of a weather forecast, with what counts as nothing and what as one; 0 where there is none."""
+NAMES = (
+    *(f"hour_{what}_{times}" for times in range(1, HARMONICS + 1) for what in ("sin", "cos")),
+    "lead",
+    *(f"{name}{part}" for name in WEATHER for part in ("", "_mean")),
+    *SEEN_NAMES,
+)
+"""What the network reads of a period."""
+MARKETS = ("electricity", "heat")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Periods that are over: what was known of them, (r, F), what f said and what came, (r, 2) each in units
+    of the usual price. What did not come (no trade) is NaN."""
+
+    known: FloatArray
+    last: FloatArray
+    """Price when it was last that time of day, less the usual one."""
+    said: FloatArray
+    came: FloatArray
+    """Price less the usual one."""
+
+
+class Expectation:
+    """Of the markets of one community.
+
+    Args:
+        spec: Names the public columns.
+        weights: Draws the network's first weights.
+        rng: Draws what is learnt from.
+    """
+
+    def __init__(self, spec: Spec, weights: np.random.Generator, rng: np.random.Generator) -> None:
+        import torch
+
+        from cosim.policies.learning.networks import Networks
+
+        self.network = Networks(
+            "expectation", NAMES, HIDDEN, MARKETS, count=1, rng=weights, device=torch.device("cpu"), last=0.0
+        )
+        self.trust: Tensor = torch.zeros(len(MARKETS), dtype=torch.float64)
+        """k of each market."""
+        self._optimiser = torch.optim.AdamW(self.network.parameters, lr=RATE, weight_decay=DECAY)
+        self._rng = rng
+        hours = spec.period_hours or 1.0
+        self._per_day = max(round(24.0 / hours), 1)
+        self._leads = sorted({round(lead / hours) for lead in LEADS_H})
+        self._prices = [_column(spec, prefix + "mean_price") for prefix in ("", "heat.")]
+        self._volumes = [_column(spec, prefix + "volume_traded") for prefix in ("", "heat.")]
+        self._day_price = _column(spec, "day.mean_price")
+        self._days: deque[_Rows] = deque(maxlen=MEMORY_DAYS)
+        self._moments = np.zeros((2, len(MARKETS)))
+        """Sums of f times what came and of f times f, the past fading."""
+        self.forget()
+
+    def forget(self) -> None:
+        """An episode starts over: nothing is expected yet of any period. What was learnt stays."""
+        self._period = 0
+        self._waiting: dict[int, list[FloatArray]] = {}
+        self._over: list[FloatArray] = []
+        self._shown: FloatArray | None = None
+        """Price of the period before when it was last that time of day."""
+
+    # 1. Expect
+
+    def expecting(self, inputs: PolicyInputs, learning: bool) -> PolicyInputs:
+        """The same inputs with what is expected in the place of what was seen last.
+
+        Called once a period, before it is decided.
+
+        Args:
+            inputs: With an outlook.
+            learning: Whether to keep what will be learnt from.
+
+        Raises:
+            PolicyError: if there is no outlook, or it says nothing of what is public.
+        """
+        outlook = inputs.outlook
+        if outlook is None or outlook.public is None:
+            raise PolicyError("expects prices of periods ahead and was given no outlook of what is public")
+        public, heat = outlook.public, outlook.heat_market_price
+        usual, unit = _usual(public)
+        shown = np.column_stack(
+            [outlook.market_price, np.full(outlook.count, usual[1]) if heat is None else heat]
+        )
+        last = (shown - usual) / unit
+        came = (self._paid(inputs) - usual) / unit
+        if learning:
+            self._settle(came)
+        surprise = 0.0 if self._shown is None or np.isnan(came[0]) else came[0] - self._shown[0]
+        day = self._day(inputs, usual, unit) if bool(public.seen.any()) else 0.0
+        known = self._known(public, last, day, surprise, outlook.period_hours)
+        said = self._said(known)
+        if learning:
+            self._keep(known, last, said)
+        self._shown, self._period = last[0], self._period + 1
+        expected = shown + self.trust.numpy() * said * unit
+        return replace(
+            inputs,
+            outlook=replace(
+                outlook,
+                market_price=expected[:, 0],
+                heat_market_price=None if heat is None else expected[:, 1],
+            ),
+        )
+
+    def _paid(self, inputs: PolicyInputs) -> FloatArray:
+        """Mean prices of the sessions that were held last [EUR/kWh]; NaN where nothing was traded, (2,)."""
+        public = inputs.mean_field[0]
+        return np.array(
+            [
+                public[price] if price is not None and volume is not None and public[volume] > 0.0 else np.nan
+                for price, volume in zip(self._prices, self._volumes, strict=True)
+            ]
+        )
+
+    def _day(self, inputs: PolicyInputs, usual: FloatArray, unit: FloatArray) -> float:
+        """Price of all that was traded in the last 24 hours, less the usual one, in units."""
+        if self._day_price is None:
+            return 0.0
+        return float((inputs.mean_field[0, self._day_price] - usual[0]) / unit[0])
+
+    def _known(
+        self, public: PublicAhead, last: FloatArray, day: float, surprise: float, hours: float
+    ) -> FloatArray:
+        """What the network reads of the periods ahead, shape (H, F)."""
+        count = len(last)
+        angle = 2.0 * np.pi / 24.0 * public.hour_of_day
+        waves = [wave(times * angle) for times in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
+        lead = hours * np.arange(count)
+        weather: list[FloatArray] = []
+        for name, (nothing, one) in WEATHER.items():
+            foretold = np.zeros(count)
+            if name in public.weather:
+                foretold = (public.weather[name] - nothing) / one
+            weather += [foretold, np.full(count, foretold.mean())]
+        seen = [last[:, 0], last[:, 1], np.full(count, day)]
+        seen += [surprise * np.exp(-lead / FADES_H), np.ones(count)]
+        read = np.column_stack([*waves, lead / 24.0, *weather, *seen])
+        read[~public.seen, -len(SEEN_NAMES) :] = 0.0
+        return read
+
+    def _said(self, known: FloatArray) -> FloatArray:
+        """f of some periods, shape (r, 2)."""
+        import torch
+
+        with torch.no_grad():
+            rows = torch.as_tensor(known.astype(np.float32))[None]
+            said: FloatArray = self.network(rows)[0].clamp(-MOST, MOST).numpy().astype(float)
+        return said
+
+    # 2. Collect what came
+
+    def _keep(self, known: FloatArray, last: FloatArray, said: FloatArray) -> None:
+        """Remember what was expected, until it is over."""
+        for lead in self._leads:
+            if lead < len(known):
+                row = np.concatenate([known[lead], last[lead], said[lead]])
+                self._waiting.setdefault(self._period + lead, []).append(row)
+
+    def _settle(self, came: FloatArray) -> None:
+        """The period before is over."""
+        for row in self._waiting.pop(self._period - 1, []):
+            self._over.append(np.concatenate([row, came]))
+
+    @property
+    def due(self) -> bool:
+        """Whether a day has gone by since it learnt last."""
+        return len(self._over) >= self._per_day * len(self._leads)
+
+    # 3. Learn
+
+    def learn(self) -> dict[str, float]:
+        """Judge what was said of the last day, and learn from all days; metrics.
+
+        Raises:
+            PolicyError: if its numbers are no longer finite.
+        """
+        rows, width = np.array(self._over), len(NAMES)
+        day = _Rows(rows[:, :width], *(rows[:, width + 2 * k : width + 2 * k + 2] for k in range(3)))
+        self._over.clear()
+        self._days.append(day)
+        missed = self._judge(day)
+        loss = self._fit()
+        if not np.isfinite(loss):
+            raise PolicyError("what it expects of prices is no longer finite")
+        return {"expectation_loss": loss, "expectation_trust": float(self.trust[0])} | missed
+
+    def _judge(self, day: _Rows) -> dict[str, float]:
+        """Trust what it says as far as it was right about days that it had not seen."""
+        import torch
+
+        beyond = day.came - day.last
+        self._moments *= FORGETS
+        self._moments += np.nansum(np.stack([day.said * beyond, day.said * day.said]), axis=1)
+        product, square = self._moments
+        before = self.trust.numpy()[0]
+        self.trust.copy_(torch.as_tensor(np.clip(product / (square + CAUTION), 0.0, 1.0)))
+        traded = ~np.isnan(beyond[:, 0])
+        if not traded.any():
+            return {}
+        error = beyond[traded, 0] - before * day.said[traded, 0]
+        return {
+            "expectation_error": float(np.sqrt(np.square(error).mean())),
+            "last_seen_error": float(np.sqrt(np.square(beyond[traded, 0]).mean())),
+        }
+
+    def _fit(self) -> float:
+        """Steps of Adam on rows of all days; the mean loss."""
+        import torch
+        from torch.nn.functional import huber_loss
+
+        known, last, came = (
+            np.concatenate([getattr(day, name) for day in self._days]) for name in ("known", "last", "came")
+        )
+        chosen = self._rng.integers(len(known), size=(STEPS, BATCH))
+        blind = self._rng.random((STEPS, BATCH)) < BLIND
+        total = 0.0
+        for some, away in zip(chosen, blind, strict=True):
+            read, seen = known[some], np.where(away[:, None], 0.0, last[some])
+            read[away, -len(SEEN_NAMES) :] = 0.0
+            wanted = came[some] - seen
+            there = torch.as_tensor(~np.isnan(wanted))
+            target = torch.as_tensor(np.nan_to_num(wanted).astype(np.float32))
+            found = self.network(torch.as_tensor(read.astype(np.float32))[None])[0]
+            loss = (
+                huber_loss(found[there], target[there], delta=HUBER) if bool(there.any()) else found.sum() * 0
+            )
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            total += float(loss.detach())
+        return total / STEPS
+
+    # What is kept
+
+    def weights(self) -> dict[str, FloatArray]:
+        """What was learnt, by name; a copy."""
+        return self.network.weights() | {"expectation.trust": self.trust.numpy().copy()}
+
+    def load(self, weights: Mapping[str, FloatArray]) -> None:
+        """Take over weights; they have the names and shapes of `weights`."""
+        import torch
+
+        self.network.load(weights)
+        self.trust.copy_(torch.as_tensor(weights["expectation.trust"]))
+
+    def state(self) -> dict[str, Any]:
+        """All but the weights that is needed to go on as if nothing had happened, a copy."""
+        return {
+            "optimiser": plain(self._optimiser.state_dict()),
+            "days": [vars(day).copy() for day in self._days],
+            "moments": self._moments.copy(),
+            "period": self._period,
+            "waiting": {period: [row.copy() for row in rows] for period, rows in self._waiting.items()},
+            "over": [row.copy() for row in self._over],
+            "shown": None if self._shown is None else self._shown.copy(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self._optimiser.load_state_dict(tensors(state["optimiser"]))
+        self._days.clear()
+        self._days.extend(_Rows(**day) for day in state["days"])
+        self._moments, self._period = np.array(state["moments"]), int(state["period"])
+        self._waiting = {int(period): list(rows) for period, rows in state["waiting"].items()}
+        self._over = list(state["over"])
+        self._shown = None if state["shown"] is None else np.array(state["shown"])
+
+
+def _column(spec: Spec, name: str) -> int | None:
+    """Of a public field; None where there is none."""
+    names = [item.name for item in spec.mean_field]
+    return names.index(name) if name in names else None
+
+
+def _usual(public: PublicAhead) -> tuple[FloatArray, FloatArray]:
+    """Usual prices of electricity and heat, and what counts as one of each: never quite 0 [EUR/kWh], (2,)."""
+    heat = public.usual_price if public.usual_heat_price is None else public.usual_heat_price
+    usual = np.array([public.usual_price, heat], dtype=float)
+    return usual, np.maximum(np.abs(usual), LEAST_UNIT_EUR_PER_KWH)

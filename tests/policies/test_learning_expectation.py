@@ -1,0 +1,289 @@
+"""What learners expect of prices: worlds whose prices are known, the rational expectation in closed form,
+trust against hand-computed values, privacy, repeatability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.community.public_memory import mean_field_fields
+from cosim.errors import PolicyError
+from cosim.policies import create
+from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.learning.expectation import CAUTION, FORGETS, Expectation
+from cosim.policies.learning.learner import Learner
+from cosim.policies.outlook import Outlook, PublicAhead
+from cosim.policies.sample import sample_inputs, sample_spec
+from cosim.policies.sample_outlook import with_outlook
+
+USUAL = 0.10
+HOURS = 24
+SPEC = Spec((), mean_field_fields(heat=True), (), period_hours=1.0)
+PRICE, VOLUME = SPEC.mean_field_index("mean_price"), SPEC.mean_field_index("volume_traded")
+HEAT_PRICE, HEAT_VOLUME = (
+    SPEC.mean_field_index("heat.mean_price"),
+    SPEC.mean_field_index("heat.volume_traded"),
+)
+
+
+@dataclass
+class World:
+    """A market whose price comes from a formula, hour by hour.
+
+    Args:
+        price: Of the hour of the day, how bright the day is (0 to 1) and what was expected for the hour.
+    """
+
+    price: Callable[[int, float, float], float]
+    seed: int = 1
+    expectation: Expectation = field(init=False)
+    hour: int = 0
+    last: np.ndarray = field(default_factory=lambda: np.full(HOURS, USUAL))
+    seen: np.ndarray = field(default_factory=lambda: np.zeros(HOURS, dtype=bool))
+    paid: float = np.nan
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        draws = np.random.default_rng(self.seed), np.random.default_rng(self.seed + 1)
+        self.expectation = Expectation(SPEC, *draws)
+        self.bright = np.random.default_rng(self.seed + 2).random(1000)
+
+    def inputs(self, n: int = 2) -> PolicyInputs:
+        """What is known before the present hour."""
+        ahead = self.hour + np.arange(HOURS)
+        of_day = ahead % HOURS
+        public = np.zeros(len(SPEC.mean_field))
+        if not np.isnan(self.paid):
+            public[[PRICE, VOLUME]] = self.paid, 1.0
+        shape = (HOURS, n)
+        outlook = Outlook(
+            1.0, {}, np.full(shape, 0.3), np.full(shape, 0.0), np.full(shape, 0.3), np.full(shape, 0.0),
+            np.full(shape, 0.1), self.last[of_day], np.full(HOURS, 0.06), np.zeros(n, dtype=bool), 0.0,
+            np.zeros(n),
+            public=PublicAhead(
+                of_day.astype(float), self.seen[of_day], USUAL, 0.06,
+                {"ghi_w_per_m2": 400.0 * self.bright[ahead // HOURS]},
+            ),
+        )  # fmt: skip
+        rows = np.zeros((n, 0))
+        return PolicyInputs(
+            rows, np.tile(public, (n, 1)), rows, np.zeros((n, 0), dtype=bool), outlook=outlook
+        )
+
+    def live(self, days: int, learning: bool = True) -> np.ndarray:
+        """Go on for some days: expected and paid price of every hour, shape (24 days, 2)."""
+        found = []
+        for _ in range(HOURS * days):
+            if learning and self.expectation.due:
+                self.metrics = self.expectation.learn()
+            told = self.expectation.expecting(self.inputs(), learning)
+            assert told.outlook is not None
+            expected = float(told.outlook.market_price[0])
+            of_day = self.hour % HOURS
+            self.paid = self.price(of_day, float(self.bright[self.hour // HOURS]), expected)
+            if not np.isnan(self.paid):
+                self.last[of_day] = self.paid
+            self.seen[of_day] = True
+            found.append((expected, self.paid))
+            self.hour += 1
+        return np.array(found)
+
+    def begin_anew(self) -> None:
+        """A new run: nothing is known of yesterday."""
+        self.last[:], self.seen[:], self.paid = USUAL, False, np.nan
+        self.expectation.forget()
+
+
+def sunny(of_day: int, bright: float, expected: float) -> float:
+    """By day the brighter the cheaper."""
+    return 0.16 - 0.10 * bright if 8 <= of_day < 16 else 0.16
+
+
+def error(prices: np.ndarray) -> float:
+    """Root mean square of what was expected less what was paid."""
+    return float(np.sqrt(np.square(prices[:, 0] - prices[:, 1]).mean()))
+
+
+def test_at_first_what_was_seen_last_is_expected() -> None:
+    world = World(sunny)
+    first = world.live(2)
+    assert np.array_equal(first[:24, 0], np.full(24, USUAL))
+    assert np.array_equal(first[24:, 0], first[:24, 1])
+
+
+def test_prices_that_follow_the_weather_are_learnt() -> None:
+    world = World(sunny)
+    world.live(60)
+    later = world.live(20)
+    by_rule = np.column_stack([later[:-24, 1], later[24:, 1]])
+    assert error(later) < 0.004
+    assert error(later) < 0.25 * error(by_rule)
+    assert world.metrics["expectation_trust"] > 0.9
+    assert world.metrics["expectation_error"] < world.metrics["last_seen_error"]
+
+
+def test_on_a_first_day_prices_are_expected_from_hour_and_weather() -> None:
+    world = World(sunny)
+    world.live(60)
+    world.begin_anew()
+    assert error(world.live(1, learning=False)) < 0.02
+    assert error(np.array([(USUAL, sunny(hour, 0.5, 0.0)) for hour in range(24)])) > 0.04
+
+
+def test_noise_is_averaged_and_not_followed() -> None:
+    """Independent noise of 2 ct: its mean misses by 2.0, yesterday's price by the root of 2 times that."""
+    noise = np.random.default_rng(5)
+    world = World(lambda of_day, bright, expected: 0.10 + 0.02 * float(noise.standard_normal()))
+    world.live(60)
+    later = world.live(20)
+    assert 0.0195 < error(later) < 0.025
+
+
+def test_expectations_become_rational() -> None:
+    """Cobweb: demand that is expected to be dear is moved away, p = a - b E[p]. Expecting yesterday's price
+    overshoots for ever (b near 1); the rational expectation is a / (1 + b) (Muth 1961)."""
+    a, b = 0.28, 0.9
+    world = World(lambda of_day, bright, expected: a - b * expected)
+    first = world.live(2)
+    world.live(120)
+    later = world.live(10)
+    assert np.abs(first[:, 0] - first[:, 1]).min() > 0.05
+    assert later[:, 0] == pytest.approx(a / (1.0 + b), abs=0.003)
+    assert later[:, 1] == pytest.approx(a / (1.0 + b), abs=0.003)
+
+
+def test_trust_is_the_slope_of_what_came_over_what_was_said() -> None:
+    expectation = World(sunny).expectation
+    width = len(expectation.network.inputs)
+    said, beyond = np.array([0.5, -1.0, 2.0]), np.array([0.4, -0.2, 1.5])
+
+    def day(weight: float) -> None:
+        rows = np.zeros((3, width + 6))
+        rows[:, width], rows[:, width + 2] = 0.3, said  # last, said
+        rows[:, width + 4] = 0.3 + weight * beyond
+        rows[:, [width + 1, width + 3]], rows[:, width + 5] = 0.0, np.nan  # no heat was traded
+        expectation._over.extend(rows)
+        expectation.learn()
+
+    day(1.0)
+    product, square = float(said @ beyond), float(said @ said)
+    assert expectation.trust.numpy() == pytest.approx([product / (square + CAUTION), 0.0])
+    day(-0.5)
+    product, square = (FORGETS - 0.5) * product, (FORGETS + 1.0) * square
+    assert expectation.trust.numpy()[0] == pytest.approx(product / (square + CAUTION))
+    day(-5.0)
+    assert expectation.trust.numpy()[0] == 0.0, "what is worse than nothing is not believed"
+
+
+def test_where_nothing_is_traded_nothing_is_learnt() -> None:
+    world = World(lambda of_day, bright, expected: float("nan"))
+    prices = world.live(10)
+    assert np.array_equal(prices[:, 0], np.full(240, USUAL))
+    assert world.metrics["expectation_loss"] == 0.0 and world.metrics["expectation_trust"] == 0.0
+
+
+def test_frozen_it_stays_as_it_is() -> None:
+    world = World(sunny)
+    world.live(20)
+    before = world.expectation.weights()
+    world.live(3, learning=False)
+    after = world.expectation.weights()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert not world.expectation.due
+
+
+def test_a_state_goes_on_as_if_nothing_had_happened() -> None:
+    world = World(sunny)
+    world.live(15)
+    world.live(0)
+    twin = World(sunny)
+    twin.live(15)
+    fresh = Expectation(SPEC, np.random.default_rng(1), twin.expectation._rng)
+    fresh.load(twin.expectation.weights())
+    fresh.load_state(twin.expectation.state())
+    twin.expectation = fresh
+    assert np.array_equal(world.live(5), twin.live(5))
+
+
+def test_without_a_public_outlook_there_is_a_clear_error() -> None:
+    world = World(sunny)
+    inputs = world.inputs()
+    assert inputs.outlook is not None
+    for poor in (
+        replace(inputs, outlook=None),
+        replace(inputs, outlook=replace(inputs.outlook, public=None)),
+    ):
+        with pytest.raises(PolicyError, match="no outlook of what is public"):
+            world.expectation.expecting(poor, learning=False)
+
+
+# In a learner
+
+PLANNED: dict[str, Any] = {"start": "price-taker:confidence=0.5"}
+
+
+def learner(n: int = 3, **parameters: Any) -> Learner:
+    policy = create("mf-ppo", sample_spec(), n, 1, **(PLANNED | parameters))
+    assert isinstance(policy, Learner)
+    return policy
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"expects": "last"},
+        {"mean_field": "none"},
+        {"mean_field": "shuffled"},
+        {"start": "price-taker:confidence=0"},
+        {"start": "self-consumption"},
+    ],
+)
+def test_prices_are_those_seen_last_where_none_is_to_be_expected(parameters: dict[str, Any]) -> None:
+    assert learner(**parameters).expectation is None
+    assert not any(name.startswith("expectation") for name in learner(**parameters).weights())
+
+
+def taught() -> Learner:
+    """A learner that has learnt to expect something."""
+    world = World(sunny)
+    world.live(30)
+    policy = learner()
+    assert policy.expectation is not None
+    policy.load_weights(policy.weights() | world.expectation.weights())
+    return policy
+
+
+def test_what_is_expected_changes_what_its_rule_plans_and_no_private_number_what_is_expected() -> None:
+    spec = sample_spec()
+    inputs = with_outlook(sample_inputs(spec, 3, np.random.default_rng(2)), spec)
+    policy, plain = taught(), learner(expects="last")
+    assert policy.expectation is not None
+    told = policy.expectation.expecting(inputs, learning=False)
+    assert told.outlook is not None and inputs.outlook is not None
+    assert np.abs(told.outlook.market_price - inputs.outlook.market_price).max() > 0.005
+    assert not np.array_equal(policy.act(inputs, explore=False), plain.act(inputs, explore=False))
+    other = with_outlook(sample_inputs(spec, 3, np.random.default_rng(9)), spec)
+    assert other.outlook is not None
+    others = replace(
+        inputs,
+        observation=other.observation,
+        outlook=replace(
+            other.outlook, market_price=inputs.outlook.market_price, public=inputs.outlook.public
+        ),
+    )
+    policy.reset()
+    again = policy.expectation.expecting(others, learning=False)
+    assert again.outlook is not None
+    assert np.array_equal(again.outlook.market_price, told.outlook.market_price)
+
+
+def test_a_learner_that_has_fallen_back_follows_its_rule_as_it_is() -> None:
+    spec = sample_spec()
+    inputs = with_outlook(sample_inputs(spec, 3, np.random.default_rng(2)), spec)
+    policy, plain = taught(), learner(expects="last")
+    policy.fallen = True
+    assert np.array_equal(policy.act(inputs, explore=False), plain.act(inputs, explore=False))
