@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +22,12 @@ TEMPORARY = ".writing"
 def published(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; it becomes `path` if the block ends well and vanishes if it does not.
 
+    It is the process's own: two that write the same file do not disturb each other, the later one counts.
+
     Raises:
         OutputError: if the system refuses (full disk, no permission, folder gone).
     """
-    temporary = path.with_name(path.name + TEMPORARY)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         yield temporary
         temporary.replace(path)

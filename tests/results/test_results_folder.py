@@ -155,6 +155,16 @@ def test_a_full_disk_while_recording(tmp_path, synthetic, monkeypatch):
     assert not list(folder.rglob(f"*{TEMPORARY}"))
 
 
+def test_two_processes_that_write_one_file_do_not_disturb_each_other(tmp_path, monkeypatch):
+    path = tmp_path / "study.json"
+    with published(path) as first:
+        first.write_text("first")
+        monkeypatch.setattr("os.getpid", lambda: 1)
+        write_text(path, "second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
 def test_a_full_disk_while_joining_keeps_the_parts(tmp_path, synthetic, monkeypatch):
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OutputError, match="the disk is full"):
