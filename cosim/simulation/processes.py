@@ -147,7 +147,7 @@ def _do(work: Work, connection: Connection) -> None:
         done = periods
         if time.perf_counter() - told > _SEND_EVERY_S:
             told = time.perf_counter()
-            connection.send(("running", done, (), 0))
+            _say(connection, ("running", done, (), 0))
 
     message: tuple[Any, ...]
     try:
@@ -159,4 +159,12 @@ def _do(work: Work, connection: Connection) -> None:
         message = ("failed", 0, (str(error),), error.exit_code)
     except Exception as error:  # noqa: BLE001 - a defect in one must not hide the others
         message = ("failed", 0, (f"cosim failed: {type(error).__name__}: {error}",), 1)
-    connection.send(message)
+    _say(connection, message)
+
+
+def _say(connection: Connection, message: tuple[Any, ...]) -> None:
+    """Send a message; where nobody listens any more (the caller was killed) this process ends, too."""
+    try:
+        connection.send(message)
+    except BrokenPipeError:
+        sys.exit(1)
