@@ -28,6 +28,7 @@ from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.clock import Clock
 from cosim.core.records import Series
 from cosim.core.streams import Streams
+from cosim.core.weather import Weather
 from cosim.devices import registry
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
@@ -39,8 +40,10 @@ from cosim.network.grid import Grid, load_grid
 from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
+from cosim.profiles.config import SimBenchPv
 from cosim.profiles.forecast import Issue, Perfect, forecast_series, forecast_weather
 from cosim.profiles.passive import passive_generators, passive_loads
+from cosim.profiles.regional_sun import regional_sun
 from cosim.profiles.weather import load_weather
 from cosim.scenario.placement import Placement, place
 from cosim.scenario.population import COMMUNITY, Ownership, Population, gas_prosumers, populate
@@ -93,7 +96,7 @@ def build_community(
     tariffs.require_gas(gas_prosumers(population))
     site = _site(scenario, population, rates)
     fleet = _fleet(population, site)
-    foresight = _foresight(scenario, fleet, site, rates, chance)
+    foresight = _foresight(scenario, population, fleet, site, rates, chance)
     loop = _loop(scenario, population, fleet, clock)
     bidder = Bidder(fleet, scenario.market.bidding, loop)
     observer = Observer(foresight.fleet)
@@ -171,11 +174,14 @@ def _fleet(population: Population, site: Site) -> Fleet:
     return Fleet.build(requests, site, len(population.names))
 
 
-def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, streams: Streams) -> Foresight:
+def _foresight(
+    scenario: Scenario, population: Population, fleet: Fleet, site: Site, rates: _Rates, streams: Streams
+) -> Foresight:
     """The fleet over forecasts."""
     closure = scenario.market.gate_closure
+    public = _public_weather(population, site, rates)
     if isinstance(scenario.forecast, Perfect):
-        return Foresight(fleet, None, site.ticks_per_period, closure, site.weather)
+        return Foresight(fleet, None, site.ticks_per_period, closure, public)
     issue, own = Issue(), streams.within("forecast")
     series = {}
     for kind, actual in site.series.items():
@@ -184,10 +190,24 @@ def _foresight(scenario: Scenario, fleet: Fleet, site: Site, rates: _Rates, stre
         series[kind] = forecast_series(
             actual, issue, scenario.forecast, device.follows, own, rates.ticks, device.site.draws.normal
         )
-    weather = site.weather
-    if weather is not None:
-        weather = forecast_weather(weather, issue, scenario.forecast, own, rates.ticks)
-    return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure, weather)
+    weather = None
+    if public is not None:
+        public = forecast_weather(public, issue, scenario.forecast, own, rates.ticks)
+        weather = None if site.weather is None else public
+    return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure, public)
+
+
+def _public_weather(population: Population, site: Site, rates: _Rates) -> Weather | None:
+    """What everybody may know of the weather: the scenario's, or the sun of SimBench's plants if there are
+    any."""
+    if site.weather is not None:
+        return site.weather
+    simbench = any(
+        isinstance(owned.profile, SimBenchPv)
+        for kind in population.devices
+        for owned in _owned(population, kind)
+    )
+    return regional_sun(rates.ticks) if simbench else None
 
 
 def _loop(scenario: Scenario, population: Population, fleet: Fleet, clock: Clock) -> HeatLoop | None:

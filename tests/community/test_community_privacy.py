@@ -23,6 +23,7 @@ from cosim.core.streams import Streams
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.policies.contract import Policy, PolicyInputs
 from cosim.policies.registry import REGISTRY
+from cosim.scenario.load import load_scenario
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 
@@ -251,6 +252,18 @@ def test_the_outlook_tells_what_is_public_of_the_periods_ahead(
         per_tick = weather.values(name, first * ticks, (first + outlook.count) * ticks)
         expected = [per_tick[k * ticks : (k + 1) * ticks].mean() for k in range(outlook.count)]
         np.testing.assert_allclose(values, expected)
+
+
+def test_without_weather_the_sun_of_the_region_is_public_whoever_has_plants() -> None:
+    path = Path(__file__).parents[2] / "scenarios" / "reference-100.yaml"
+    seen = []
+    for many in (42, 2):
+        changes = [("policies.default", "price-taker"), ("groups[2].count", many)]
+        outlook = knowledge_of(load_scenario(path, changes, days=1), 0).outlook
+        assert outlook is not None and outlook.public is not None
+        seen.append(outlook.public.weather)
+    assert set(seen[0]) == {"ghi_w_per_m2"} and 300.0 < seen[0]["ghi_w_per_m2"].max() < 1000.0
+    np.testing.assert_array_equal(seen[0]["ghi_w_per_m2"], seen[1]["ghi_w_per_m2"])
 
 
 def altered(folder: Path, copy: Path, stamp: str) -> None:
