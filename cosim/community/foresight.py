@@ -29,7 +29,7 @@ class Foresight:
     gate_closure: int
     """Periods between the session and the delivery that it is about."""
     weather: Weather | None = None
-    """As it is forecast; None where the scenario has none."""
+    """As everybody may know it, forecast; None where nothing tells of it."""
 
     @property
     def perfect(self) -> bool:
@@ -43,8 +43,8 @@ class Foresight:
             self.fleet.forget()
 
     def weather_of(self, first: int, count: int) -> dict[Quantity, FloatArray]:
-        """Mean weather of the periods `first` to `first + count - 1`, shape (count,) each; nothing where the
-        scenario has none."""
+        """Mean weather of the periods `first` to `first + count - 1`, shape (count,) each; nothing where
+        nothing tells of it."""
         if self.weather is None:
             return {}
         ticks = self.ticks_per_period

@@ -99,7 +99,7 @@ class PublicAhead:
     usual_heat_price: float | None = None
     """The same of heat; None where none is traded."""
     weather: Mapping[Quantity, FloatArray] = field(default_factory=dict)
-    """As it is forecast, mean of each period, shape (H,) each; empty where the scenario has no weather."""
+    """As it is forecast, mean of each period, shape (H,) each; empty where nothing tells of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cosim.community.public_memory import mean_field_fields
 from cosim.errors import PolicyError
-from cosim.policies import create
-from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies import check_policy, create
+from cosim.policies.contract import PolicyInputs, Spec, Transition
 from cosim.policies.learning.expectation import CAUTION, FORGETS, Expectation
-from cosim.policies.learning.learner import Learner
+from cosim.policies.learning.learner import FALLEN_BACK, Learner
 from cosim.policies.outlook import Outlook, PublicAhead
 from cosim.policies.sample import sample_inputs, sample_spec
 from cosim.policies.sample_outlook import with_outlook
@@ -199,7 +200,6 @@ def test_frozen_it_stays_as_it_is() -> None:
 def test_a_state_goes_on_as_if_nothing_had_happened() -> None:
     world = World(sunny)
     world.live(15)
-    world.live(0)
     twin = World(sunny)
     twin.live(15)
     fresh = Expectation(SPEC, np.random.default_rng(1), twin.expectation._rng)
@@ -287,3 +287,41 @@ def test_a_learner_that_has_fallen_back_follows_its_rule_as_it_is() -> None:
     policy, plain = taught(), learner(expects="last")
     policy.fallen = True
     assert np.array_equal(policy.act(inputs, explore=False), plain.act(inputs, explore=False))
+
+
+@pytest.mark.parametrize("kind", ["mf-ppo", "mf-td3"])
+def test_a_learner_that_expects_prices_keeps_the_contract(kind: str) -> None:
+    assert check_policy(kind, **PLANNED) == []
+
+
+def test_weights_from_before_prices_were_expected_are_taken_with_nothing_expected_yet() -> None:
+    policy, older = learner(), learner(expects="last")
+    policy.load_weights(older.weights())
+    assert policy.expectation is not None and (policy.expectation.trust.numpy() == 0.0).all()
+
+
+@pytest.mark.parametrize("diverged", ["stop", "rule"])
+def test_an_expectation_that_diverges_is_undone(monkeypatch: pytest.MonkeyPatch, diverged: str) -> None:
+    policy = learner(diverged=diverged)
+    expectation = policy.expectation
+    assert expectation is not None
+    before = expectation.weights()
+
+    def broken() -> dict[str, float]:
+        with torch.no_grad():
+            expectation.network.parameters[0].fill_(float("nan"))
+        return {"expectation_loss": float("nan")}
+
+    monkeypatch.setattr(expectation, "learn", broken)
+    monkeypatch.setattr(Expectation, "due", property(lambda self: True))
+    spec = sample_spec()
+    inputs = with_outlook(sample_inputs(spec, 3, np.random.default_rng(2)), spec)
+    action, no = policy.act(inputs), np.zeros(3, dtype=bool)
+    transition = Transition(inputs, action, np.zeros(3), inputs, no, no, ~no)
+    if diverged == "stop":
+        with pytest.raises(PolicyError, match="diverged"):
+            policy.learn(transition)
+    else:
+        assert policy.learn(transition) == {FALLEN_BACK: 1.0} and policy.fallen
+    after = expectation.weights()
+    assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -37,7 +37,7 @@ def test_every_piece_of_work_comes_to_an_end_whatever_the_others_do() -> None:
     assert last[0].done == 3
     assert last[1].lines == ("the disk is full",)
     assert last[2].lines == ("cosim failed: ZeroDivisionError: one by none",)
-    assert {message.number for message in heard if message.state == "running"} == {0, 1, 2}
+    assert any(message.state == "running" and message.done > 0 for message in heard), "how far it is"
 
 
 def test_a_process_ends_when_nobody_listens_any_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,11 +46,11 @@ ABLATIONS: Mapping[str, Sequence[Parameters]] = {
 }
 """What is changed about a learner: the first of these parameters that it has."""
 HEATED_ABLATIONS: Mapping[str, Sequence[Parameters]] = {
-    "prices as last seen": ({"expects": "last"},),
+    "prices as last seen": ({"expects": "last", "start": "price-taker:confidence=0.5"},),
     "expectation alone": ({"exploration": 1e-6, "least_exploration": 1e-6, "learning_rate": 1e-9},),
 }
-"""The same of the default learner where it starts from a plan: without an expectation of prices, and with
-nothing else, as it tries and learns nothing besides."""
+"""The same of the default learner where it starts from a plan: without an expectation of prices (and from the
+confidence that is best then), and with nothing else, as it tries and learns nothing besides."""
 
 
 @dataclass(frozen=True)

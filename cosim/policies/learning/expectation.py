@@ -1,7 +1,7 @@
 """What a learner expects the markets to pay in the periods ahead. A rule that plans takes prices to be what
 they were when it was last this time of day; here the difference is learnt, while the run goes on, from what
-is public alone. So it is the same for all, whoever computes it and however they share what they learn, and
-no private number is in it. Nothing is decided here.
+is public alone: no private number is in it, however prosumers share what they learn, and all of a label
+expect the same. Nothing is decided here.
 
 With m(t) the price when it was last that time of day (before it was seen: the usual price u),
 
@@ -237,19 +237,13 @@ class Expectation:
     # 3. Learn
 
     def learn(self) -> dict[str, float]:
-        """Judge what was said of the last day, and learn from all days; metrics.
-
-        Raises:
-            PolicyError: if its numbers are no longer finite.
-        """
+        """Judge what was said of the last day, and learn from all days; metrics."""
         rows, width = np.array(self._over), len(NAMES)
         day = _Rows(rows[:, :width], *(rows[:, width + 2 * k : width + 2 * k + 2] for k in range(3)))
         self._over.clear()
         self._days.append(day)
         missed = self._judge(day)
         loss = self._fit()
-        if not np.isfinite(loss):
-            raise PolicyError("what it expects of prices is no longer finite")
         return {"expectation_loss": loss, "expectation_trust": float(self.trust[0])} | missed
 
     def _judge(self, day: _Rows) -> dict[str, float]:
@@ -300,6 +294,11 @@ class Expectation:
 
     # What is kept
 
+    def numbers(self) -> dict[str, Tensor]:
+        """Every number that learning changes, by name."""
+        parts = {f"expectation.{number}": part for number, part in enumerate(self.network.parameters)}
+        return parts | {"expectation.trust": self.trust}
+
     def weights(self) -> dict[str, FloatArray]:
         """What was learnt, by name; a copy."""
         return self.network.weights() | {"expectation.trust": self.trust.numpy().copy()}
@@ -315,7 +314,7 @@ class Expectation:
         """All but the weights that is needed to go on as if nothing had happened, a copy."""
         return {
             "optimiser": plain(self._optimiser.state_dict()),
-            "days": [vars(day).copy() for day in self._days],
+            "days": [{name: part.copy() for name, part in vars(day).items()} for day in self._days],
             "moments": self._moments.copy(),
             "period": self._period,
             "waiting": {period: [row.copy() for row in rows] for period, rows in self._waiting.items()},

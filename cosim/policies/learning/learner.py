@@ -5,7 +5,7 @@ shares them. How they learn is in a file for each family."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from cosim.policies.learning.expectation import Expectation
     from cosim.policies.learning.networks import Networks
 
+EXPECTED = "expectation."
+"""How names of what is learnt about prices begin."""
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
 KEPT_DAYS = 4
@@ -241,8 +243,10 @@ class Learner(Policy):
         """Add one period to the decision that stood in it; learn from the decision when it is over."""
         if self.n == 0 or self.fallen:
             return {}
-        expected = self.expectation.learn() if self.expectation is not None and self.expectation.due else {}
-        return expected | self._learn_deciding(transition)
+        expected: dict[str, float] = {}
+        if self.expectation is not None and self.expectation.due:
+            expected = self._guarded(self.expectation.learn, self.expectation.numbers())
+        return expected if self.fallen else expected | self._learn_deciding(transition)
 
     def _learn_deciding(self, transition: Transition) -> dict[str, float]:
         """The outcome of a period, for the decision that stood in it."""
@@ -253,7 +257,8 @@ class Learner(Policy):
         ended = bool(transition.terminated.any() or transition.truncated.any())
         if decision.periods < self.hold and not ended:
             return {}
-        return self._guarded(self._experience(decision, transition, ended))
+        experience = self._experience(decision, transition, ended)
+        return self._guarded(lambda: self._take(experience), self._numbers())
 
     def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
         """A decision that is over."""
@@ -262,17 +267,22 @@ class Learner(Policy):
         hindsight = self.view.hindsight(following, net_kw)
         return Experience(decision, self.view.rows(following), hindsight, transition.terminated, not ended)
 
-    def _guarded(self, experience: Experience) -> dict[str, float]:
-        """Take in an experience; what diverges is undone.
+    def _guarded(
+        self, update: Callable[[], dict[str, float]], numbers: Mapping[str, Tensor]
+    ) -> dict[str, float]:
+        """Learn something; what diverges is undone.
+
+        Args:
+            update: Learns, and returns metrics.
+            numbers: All that it changes, by name.
 
         Raises:
-            PolicyError: if the networks' numbers are no longer finite, or absurd, and the run is to stop.
+            PolicyError: if they or the metrics are no longer finite, or absurd, and the run is to stop.
         """
         import torch
 
-        numbers = self._numbers()
         before = {name: part.detach().clone() for name, part in numbers.items()}
-        metrics = self._take(experience)
+        metrics = update()
         wrong = [name for name, part in numbers.items() if not bool((part.abs() < MOST_WEIGHT).all())]
         wrong += [name for name, value in metrics.items() if not np.isfinite(value)]
         if not wrong:
@@ -295,7 +305,7 @@ class Learner(Policy):
             return np.zeros_like(inputs.rule_action)
         if self.start is None:
             return inputs.rule_action.copy()
-        if self.expectation is not None and not self.fallen:
+        if self.expectation is not None and self.n and not self.fallen:
             inputs = self.expectation.expecting(inputs, learning=self.learns)
         return self.start.act(inputs)
 
@@ -327,6 +337,8 @@ class Learner(Policy):
             PolicyError: if they do not fit, naming each field that differs.
         """
         own = self.weights()
+        if not any(name.startswith(EXPECTED) for name in weights):  # learnt before prices were expected
+            weights = {name: part for name, part in own.items() if name.startswith(EXPECTED)} | dict(weights)
         problems = [f"lacks {name}" for name in own if name not in weights]
         problems += [f"has {name}, which is nothing here" for name in weights if name not in own]
         problems += [
