@@ -12,7 +12,6 @@ from cosim.analysis.end_value import EndPrices
 from cosim.community.build import build_community
 from cosim.community.community import Community
 from cosim.community.foresight import Foresight, known_of
-from cosim.community.outlook import Outlooks
 from cosim.core.arrays import FloatArray
 from cosim.core.streams import Streams
 from cosim.policies.outlook import Outlook, Owned
@@ -104,7 +103,7 @@ def _outlook(community: Community) -> Outlook:
     """Of all periods, over the real devices. Its prices are those of a planner: a day that comes again."""
     clock, known = community.clock, community.outlooks
     foresight = Foresight(community.fleet, None, community.foresight.ticks_per_period, 0)
-    outlooks = Outlooks(foresight, clock, community.tariffs, known.loop, clock.periods)
+    outlooks = replace(known, foresight=foresight, periods=clock.periods)
     period = clock.period(0)
     now = known_of(community.fleet, community.state, period, community.tariffs)
     return outlooks.of(community.state, now, period, community.memory)

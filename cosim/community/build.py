@@ -102,7 +102,7 @@ def build_community(
     observer = Observer(foresight.fleet)
     fields = _fields(bidder, observer, clock)
     deciders = _deciders(scenario, population, fields, chance.seed, name)
-    middle = _middle_price(scenario, clock)
+    band = _public_band(scenario, clock)
     middle_heat = 0.5 * float(sum(usual_costs(*tariffs.default_prices(0))))
     return Community(
         name=name,
@@ -114,7 +114,12 @@ def build_community(
         observer=observer,
         rule=Rule(bidder, fields.observation, fields.parameters, clock.hours),
         outlooks=Outlooks(
-            foresight, clock, tariffs, loop, max(round(deciders.horizon_hours / clock.hours), 1)
+            foresight,
+            clock,
+            tariffs,
+            loop,
+            (band, None if loop is None else _public_heat_band(band, tariffs)),
+            max(round(deciders.horizon_hours / clock.hours), 1),
         ),
         deciders=deciders,
         market=Market(
@@ -126,17 +131,23 @@ def build_community(
         counterfactual=Counterfactual(
             fleet, Observer(fleet), fields, scenario.market.bidding, scenario.network.counterfactual
         ),
-        memory=PublicMemory(clock.hours, middle, None if loop is None else middle_heat),
+        memory=PublicMemory(clock.hours, 0.5 * sum(band), None if loop is None else middle_heat),
         rewards=Reward(fleet, tariffs, round(24.0 / clock.hours), scenario.heat.unserved_eur_per_kwh),
         unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,
     )
 
 
-def _middle_price(scenario: Scenario, clock: Clock) -> float:
-    """Middle of the public band of prices [EUR/kWh], that of the default tariff: what a prosumer has chosen
-    stays its own."""
+def _public_band(scenario: Scenario, clock: Clock) -> tuple[float, float]:
+    """Lowest and highest price of electricity [EUR/kWh], those of the default tariff: what a prosumer has
+    chosen stays its own."""
     prices = TariffBook(scenario.tariffs, clock, [DEFAULT], scenario.base).prices(0)
-    return 0.5 * float(prices.low_eur_per_kwh[0] + prices.high_eur_per_kwh[0])
+    return float(prices.low_eur_per_kwh[0]), float(prices.high_eur_per_kwh[0])
+
+
+def _public_heat_band(band: tuple[float, float], tariffs: TariffBook) -> tuple[float, float]:
+    """The same of heat: between which costs it is usually made."""
+    low, high = usual_costs(band[1], band[0], tariffs.default_prices(0)[2])
+    return float(low), float(high)
 
 
 def _clocks(scenario: Scenario, clock: Clock) -> _Rates:
@@ -179,7 +190,7 @@ def _foresight(
 ) -> Foresight:
     """The fleet over forecasts."""
     closure = scenario.market.gate_closure
-    public = _public_weather(population, site, rates)
+    public = _public_weather(scenario, site, rates)
     if isinstance(scenario.forecast, Perfect):
         return Foresight(fleet, None, site.ticks_per_period, closure, public)
     issue, own = Issue(), streams.within("forecast")
@@ -197,16 +208,13 @@ def _foresight(
     return Foresight(fleet.seeing(series, weather), issue, site.ticks_per_period, closure, public)
 
 
-def _public_weather(population: Population, site: Site, rates: _Rates) -> Weather | None:
-    """What everybody may know of the weather: the scenario's, or the sun of SimBench's plants if there are
-    any."""
+def _public_weather(scenario: Scenario, site: Site, rates: _Rates) -> Weather | None:
+    """What everybody may know of the weather: the scenario's, or the sun of SimBench's plants if any of its
+    groups may have some. Who has one in fact changes nothing: that is private."""
     if site.weather is not None:
         return site.weather
-    simbench = any(
-        isinstance(owned.profile, SimBenchPv)
-        for kind in population.devices
-        for owned in _owned(population, kind)
-    )
+    settings = [item for group in scenario.groups for item in group.devices.values()]
+    simbench = any(isinstance(getattr(item, "profile", None), SimBenchPv) for item in settings)
     return regional_sun(rates.ticks) if simbench else None
 
 

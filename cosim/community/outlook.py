@@ -27,6 +27,8 @@ class Outlooks:
     clock: Clock
     tariffs: TariffBook
     loop: HeatLoop | None
+    bands: tuple[tuple[float, float], tuple[float, float] | None]
+    """Public bands of electricity and heat prices [EUR/kWh]."""
     periods: int
     """How many are looked at, fewer near the end of the run."""
 
@@ -63,10 +65,13 @@ class Outlooks:
             stored_value=stored,
             loop_capacity_kwh=float("inf") if loop is None else loop.capacity_kwh,
             public=PublicAhead(
+                utc=self.clock.utc[first : first + count],
                 hour_of_day=ahead,
                 seen=memory.electricity.known_at(ahead),
                 usual_price=memory.electricity.middle_price,
+                price_band=self.bands[0],
                 usual_heat_price=None if memory.heat is None else memory.heat.middle_price,
+                heat_price_band=self.bands[1],
                 weather=self.foresight.weather_of(first, count),
             ),
         )

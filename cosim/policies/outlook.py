@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.envelope import Envelope
@@ -90,14 +91,21 @@ class Owned:
 class PublicAhead:
     """What anybody knows of the H periods ahead, whoever it is."""
 
+    utc: NDArray[np.datetime64]
+    """When each begins, UTC, shape (H,)."""
     hour_of_day: FloatArray
-    """Local time at which each begins [h], shape (H,)."""
+    """The same in local time [h], shape (H,)."""
     seen: BoolArray
     """Whether the markets have opened at that time of day in this run, shape (H,)."""
     usual_price: float
     """Middle of the band of electricity prices [EUR/kWh]: what is expected as long as nothing is seen."""
+    price_band: tuple[float, float]
+    """Lowest and highest price of electricity at which trade is worth while in any period, with the default
+    tariff [EUR/kWh]."""
     usual_heat_price: float | None = None
-    """The same of heat; None where none is traded."""
+    """As `usual_price`, of heat; None where none is traded."""
+    heat_price_band: tuple[float, float] | None = None
+    """As `price_band`, of heat; None where none is traded."""
     weather: Mapping[Quantity, FloatArray] = field(default_factory=dict)
     """As it is forecast, mean of each period, shape (H,) each; empty where nothing tells of it."""
 

@@ -14,6 +14,7 @@ from cosim.policies.outlook import Outlook, Owned, PublicAhead, Role
 from cosim.policies.rules.baseline import Reader, device_actions
 
 COP, BOILER_EFFICIENCY, GAS_EUR_PER_KWH = 3.0, 0.9, 0.08
+MONDAY = np.datetime64("2025-01-06T00:00", "s")
 
 
 def with_outlook(inputs: PolicyInputs, spec: Spec, horizon_hours: float = 24.0) -> PolicyInputs:
@@ -65,10 +66,13 @@ def sample_outlook(inputs: PolicyInputs, spec: Spec, horizon_hours: float = 24.0
         loss_factor=0.05,
         stored_value=0.5 * (read.observed("retail_price") + read.observed("feed_in_price")),
         public=PublicAhead(
+            utc=MONDAY + np.arange(count) * np.timedelta64(round(3600 * hours), "s"),
             hour_of_day=np.asarray(np.arange(count) * hours % 24.0, dtype=float),
             seen=np.ones(count, dtype=bool),
             usual_price=0.15,
+            price_band=(0.04, 0.45),
             usual_heat_price=0.07,
+            heat_price_band=(0.01, 0.12),
             weather={"temperature_c": 10.0 - 5.0 * wave},
         ),
     )

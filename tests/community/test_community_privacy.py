@@ -255,15 +255,22 @@ def test_the_outlook_tells_what_is_public_of_the_periods_ahead(
 
 
 def test_without_weather_the_sun_of_the_region_is_public_whoever_has_plants() -> None:
+    """Even if by chance nobody has one."""
     path = Path(__file__).parents[2] / "scenarios" / "reference-100.yaml"
-    seen = []
-    for many in (42, 2):
+    seen, plants = [], []
+    for many, share in ((42, None), (2, None), (42, 1e-9)):
         changes = [("policies.default", "price-taker"), ("groups[2].count", many)]
-        outlook = knowledge_of(load_scenario(path, changes, days=1), 0).outlook
+        changes += [] if share is None else [(f"groups[{k}].devices.pv.share", share) for k in (1, 2)]
+        simulation = Simulation(load_scenario(path, changes, days=1))
+        outlook = knowledge_of(simulation.scenario, 0).outlook
         assert outlook is not None and outlook.public is not None
         seen.append(outlook.public.weather)
+        pv = simulation.communities[0].fleet.kinds.get("pv")
+        plants.append(0 if pv is None else len(pv.prosumer))
+    assert plants[2] == 0 < plants[1] < plants[0]
     assert set(seen[0]) == {"ghi_w_per_m2"} and 100.0 < seen[0]["ghi_w_per_m2"].max() < 1000.0
-    np.testing.assert_array_equal(seen[0]["ghi_w_per_m2"], seen[1]["ghi_w_per_m2"])
+    for other in seen[1:]:
+        np.testing.assert_array_equal(seen[0]["ghi_w_per_m2"], other["ghi_w_per_m2"])
 
 
 def altered(folder: Path, copy: Path, stamp: str) -> None:

@@ -15,7 +15,13 @@ from cosim.community.public_memory import mean_field_fields
 from cosim.errors import PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import PolicyInputs, Spec, Transition
-from cosim.policies.learning.expectation import CAUTION, FORGETS, Expectation
+from cosim.policies.learning.expectation import (
+    CAUTION_DAYS,
+    FORGETS,
+    KEEPS_DAYS,
+    LEADS_H,
+    Expectation,
+)
 from cosim.policies.learning.learner import FALLEN_BACK, Learner
 from cosim.policies.outlook import Outlook, PublicAhead
 from cosim.policies.sample import sample_inputs, sample_spec
@@ -43,6 +49,8 @@ class World:
     seed: int = 1
     expectation: Expectation = field(init=False)
     hour: int = 0
+    since: int = 0
+    """Hours by which the calendar is ahead of the world's own time."""
     last: np.ndarray = field(default_factory=lambda: np.full(HOURS, USUAL))
     seen: np.ndarray = field(default_factory=lambda: np.zeros(HOURS, dtype=bool))
     paid: float = np.nan
@@ -66,7 +74,8 @@ class World:
             np.full(shape, 0.1), self.last[of_day], np.full(HOURS, 0.06), np.zeros(n, dtype=bool), 0.0,
             np.zeros(n),
             public=PublicAhead(
-                of_day.astype(float), self.seen[of_day], USUAL, 0.06,
+                np.datetime64("2025-06-01", "s") + (self.since + ahead) * np.timedelta64(3600, "s"),
+                of_day.astype(float), self.seen[of_day], USUAL, (0.04, 0.30), 0.06, (0.01, 0.12),
                 {"ghi_w_per_m2": 400.0 * self.bright[ahead // HOURS]},
             ),
         )  # fmt: skip
@@ -77,24 +86,25 @@ class World:
 
     def live(self, days: int, learning: bool = True) -> np.ndarray:
         """Go on for some days: expected and paid price of every hour, shape (24 days, 2)."""
-        found = []
-        for _ in range(HOURS * days):
-            if learning and self.expectation.due:
-                self.metrics = self.expectation.learn()
-            told = self.expectation.expecting(self.inputs(), learning)
-            assert told.outlook is not None
-            expected = float(told.outlook.market_price[0])
-            of_day = self.hour % HOURS
-            self.paid = self.price(of_day, float(self.bright[self.hour // HOURS]), expected)
-            if not np.isnan(self.paid):
-                self.last[of_day] = self.paid
-            self.seen[of_day] = True
-            found.append((expected, self.paid))
-            self.hour += 1
-        return np.array(found)
+        return np.array([self.live_an_hour(learning) for _ in range(HOURS * days)])
+
+    def live_an_hour(self, learning: bool) -> tuple[float, float]:
+        """Expected and paid price."""
+        if learning and self.expectation.due:
+            self.metrics = self.expectation.learn()
+        told = self.expectation.expecting(self.inputs(), learning)
+        assert told.outlook is not None
+        expected = float(told.outlook.market_price[0])
+        of_day = self.hour % HOURS
+        self.paid = self.price(of_day, float(self.bright[self.hour // HOURS]), expected)
+        if not np.isnan(self.paid):
+            self.last[of_day] = self.paid
+        self.seen[of_day] = True
+        self.hour += 1
+        return expected, self.paid
 
     def begin_anew(self) -> None:
-        """A new run: nothing is known of yesterday."""
+        """A new run, later in the year: nothing is known of yesterday."""
         self.last[:], self.seen[:], self.paid = USUAL, False, np.nan
         self.expectation.forget()
 
@@ -162,21 +172,26 @@ def test_trust_is_the_slope_of_what_came_over_what_was_said() -> None:
     width = len(expectation.network.inputs)
     said, beyond = np.array([0.5, -1.0, 2.0]), np.array([0.4, -0.2, 1.5])
 
-    def day(weight: float) -> None:
-        rows = np.zeros((3, width + 6))
+    def day(number: int, weight: float) -> None:
+        rows = np.zeros((3, width + 7))
         rows[:, width], rows[:, width + 2] = 0.3, said  # last, said
-        rows[:, width + 4] = 0.3 + weight * beyond
-        rows[:, [width + 1, width + 3]], rows[:, width + 5] = 0.0, np.nan  # no heat was traded
+        rows[:, width + 4] = 86400.0 * number + 3600.0 * np.arange(3)
+        rows[:, width + 5] = 0.3 + weight * beyond
+        rows[:, width + 6] = np.nan  # no heat was traded
         expectation._over.extend(rows)
         expectation.learn()
 
-    day(1.0)
+    caution = CAUTION_DAYS * HOURS * len(LEADS_H)
+    day(1, 1.0)
     product, square = float(said @ beyond), float(said @ said)
-    assert expectation.trust.numpy() == pytest.approx([product / (square + CAUTION), 0.0])
-    day(-0.5)
+    assert expectation.trust.numpy() == pytest.approx([product / (square + caution), 0.0])
+    day(2, -0.5)
     product, square = (FORGETS - 0.5) * product, (FORGETS + 1.0) * square
-    assert expectation.trust.numpy()[0] == pytest.approx(product / (square + CAUTION))
-    day(-5.0)
+    assert expectation.trust.numpy()[0] == pytest.approx(product / (square + caution))
+    trusted = expectation.trust.numpy().copy()
+    day(2, 5.0)
+    assert (expectation.trust.numpy() == trusted).all(), "a day that was learnt from is no test"
+    day(3, -5.0)
     assert expectation.trust.numpy()[0] == 0.0, "what is worse than nothing is not believed"
 
 
@@ -198,15 +213,103 @@ def test_frozen_it_stays_as_it_is() -> None:
 
 
 def test_a_state_goes_on_as_if_nothing_had_happened() -> None:
-    world = World(sunny)
-    world.live(15)
-    twin = World(sunny)
-    twin.live(15)
-    fresh = Expectation(SPEC, np.random.default_rng(1), twin.expectation._rng)
-    fresh.load(twin.expectation.weights())
-    fresh.load_state(twin.expectation.state())
+    """With a learner's own generator, which a state carries."""
+    world, twin = World(sunny), World(sunny)
+    one, two = learner(), learner()
+    assert one.expectation is not None and two.expectation is not None
+    for each, policy in ((world, one), (twin, two)):
+        each.expectation = Expectation(SPEC, np.random.default_rng(1), policy.draw("expectation rows"))
+        each.live(15)
+    two = learner()
+    two.load_state_dict(one.state_dict())
+    fresh = Expectation(SPEC, np.random.default_rng(3), two.draw("expectation rows"))
+    fresh.load(world.expectation.weights())
+    fresh.load_state(world.expectation.state())
     twin.expectation = fresh
     assert np.array_equal(world.live(5), twin.live(5))
+    learnt, same = world.expectation.weights(), twin.expectation.weights()
+    assert all(np.array_equal(learnt[name], same[name]) for name in learnt)
+
+
+def windows(price: Callable[[int, float, float], float], days: int, passes: int) -> World:
+    """A world whose first days were gone through some times."""
+    world = World(price)
+    for _ in range(passes):
+        world.hour = 0
+        world.begin_anew()
+        world.live(days)
+        world.metrics = world.expectation.learn()
+    return world
+
+
+def test_days_gone_through_again_do_not_make_it_trusted() -> None:
+    """Noise of a known draw: learnt by heart it would be right on every day that it has seen."""
+    noise = np.random.default_rng(3).standard_normal(HOURS * 4)
+
+    def price(of_day: int, bright: float, expected: float) -> float:
+        return 0.15 + 0.05 * float(noise[(round(1e6 * bright) + of_day) % len(noise)])
+
+    once, often = windows(price, 4, 1), windows(price, 4, 8)
+    assert float(often.expectation.trust[0]) == float(once.expectation.trust[0])
+    later = often.live(12)
+    missed = np.square(later[:, 1] - 0.15).mean() ** 0.5
+    assert error(later) < 1.5 * missed
+
+
+def test_what_is_over_when_an_episode_ends_is_learnt_in_the_next() -> None:
+    world = World(sunny)
+    learnt = 0
+    for number in range(10):
+        world.since = 20 * number
+        world.begin_anew()
+        world.hour = 0
+        for _ in range(20):
+            learnt += world.expectation.due
+            world.live_an_hour(learning=True)
+    assert learnt == 7, "of 10 episodes of 20 hours 190 are over, one in each is not known"
+
+
+def test_it_learns_once_a_day_at_midnight_whatever_the_step() -> None:
+    world, hours = World(sunny), []
+    for _ in range(HOURS * 4):
+        if world.expectation.due:
+            hours.append(world.hour)
+        world.live_an_hour(learning=True)
+    assert hours == [25, 49, 73], "the price of an hour is known in the next"
+    rows = world.expectation.state()["days"][1]["known"]
+    ahead = rows[:, world.expectation.network.inputs.index("lead")] * HOURS
+    assert sorted(set(np.round(ahead))) == [0.0, 2.0, 6.0, 12.0, 23.0]
+
+
+def test_what_is_expected_stays_within_the_public_band() -> None:
+    world = World(lambda of_day, bright, expected: 0.30 if of_day % 2 else 0.04)
+    world.live(40)
+    inputs = world.inputs()
+    with torch.no_grad():
+        world.expectation.network.parameters[-1].fill_(2.0)
+        world.expectation.trust.fill_(1.0)
+    assert inputs.outlook is not None
+    told = world.expectation.expecting(inputs, learning=False).outlook
+    assert told is not None and told.heat_market_price is not None
+    assert told.market_price.max() <= 0.30 and told.market_price.min() >= 0.04
+    assert told.heat_market_price.max() <= 0.12
+
+
+def test_going_on_from_weights_keeps_trust_and_a_week_of_what_was_learnt() -> None:
+    world = World(sunny)
+    world.live(60)
+    later = World(sunny, seed=7)
+    later.since = 24 * 90
+    before = world.expectation.weights()
+    later.expectation.load(before)
+    later.live(KEEPS_DAYS - 1)
+    after = later.expectation.weights()
+    kept = [name for name in before if name not in ("expectation.trust", "expectation.moments")]
+    assert all(np.array_equal(before[name], after[name]) for name in kept)
+    assert after["expectation.trust"][0] == pytest.approx(before["expectation.trust"][0], abs=0.1)
+    later.live(3)
+    assert not all(np.array_equal(before[name], later.expectation.weights()[name]) for name in kept)
+    assert error(later.live(10)) < 0.006
 
 
 def test_without_a_public_outlook_there_is_a_clear_error() -> None:

@@ -9,10 +9,12 @@ With m(t) the price when it was last that time of day (before it was seen: the u
 
 f a network, fitted to (p(t) - m(t)) / u with Huber's loss on all days seen so far, and k in [0, 1] the trust
 in it: the slope of what happened over what f had said beforehand, so that it is believed as far as it was
-right (k = 0 at first: the rule as it is). Everybody plans against what is expected, and what is expected is
-fitted to what came of everybody's plans: where neither changes any more the expectation is rational (Muth,
-Econometrica 29(3), 1961), which is the consistency of a mean-field equilibrium (Huang, Malhame and Caines,
-Commun. Inf. Syst. 6(3), 2006).
+right (k = 0 at first: the rule as it is). Where a window is gone through again, its periods are no test of f:
+trust is judged by those that were not learnt from. p(t) stays within the public band of prices.
+
+Everybody plans against what is expected, and what is expected is fitted to what came of everybody's plans:
+where neither changes any more the expectation is rational (Muth, Econometrica 29(3), 1961), which is the
+consistency of a mean-field equilibrium (Huang, Malhame and Caines, Commun. Inf. Syst. 6(3), 2006).
 """
 
 from __future__ import annotations
@@ -53,8 +55,11 @@ FADES_H = 4.0
 """In which time a surprise loses its meaning, by a factor of e [h]."""
 FORGETS = 0.9
 """What yesterday counts beside today when trust is judged."""
-CAUTION = 2.0
-"""Sum of squares of f, in the same units, that has to be exceeded before it is believed."""
+CAUTION_DAYS = 1.0 / 120.0
+"""Mean square of f, times days, that has to be exceeded before it is believed."""
+KEEPS_DAYS = 7
+"""What was learnt elsewhere is kept as it is until so many days were seen here: a network fitted to a day or
+two alone forgets the rest."""
 HARMONICS = 4
 LEAST_UNIT_EUR_PER_KWH = 0.01
 SEEN_NAMES = ("price", "heat_price", "day_price", "surprise", "seen")
@@ -85,6 +90,8 @@ class _Rows:
     said: FloatArray
     came: FloatArray
     """Price less the usual one."""
+    time_s: FloatArray
+    """When each began, in seconds since 1970 (UTC), (r,)."""
 
 
 class Expectation:
@@ -110,20 +117,25 @@ class Expectation:
         self._rng = rng
         hours = spec.period_hours or 1.0
         self._per_day = max(round(24.0 / hours), 1)
-        self._leads = sorted({round(lead / hours) for lead in LEADS_H})
+        self._hours = hours
         self._prices = [_column(spec, prefix + "mean_price") for prefix in ("", "heat.")]
         self._volumes = [_column(spec, prefix + "volume_traded") for prefix in ("", "heat.")]
         self._day_price = _column(spec, "day.mean_price")
         self._days: deque[_Rows] = deque(maxlen=MEMORY_DAYS)
-        self._moments = np.zeros((2, len(MARKETS)))
-        """Sums of f times what came and of f times f, the past fading."""
+        self._moments: Tensor = torch.zeros((2, len(MARKETS)), dtype=torch.float64)
+        """Means of f times what came and of f times f, summed over days, the past fading."""
+        self._over: list[FloatArray] = []
+        """Rows of periods that are over and were not learnt from yet."""
+        self._periods_over = 0
+        self._keeps_days = 0
+        """Days that are still to be seen before what was learnt elsewhere changes."""
         self.forget()
 
     def forget(self) -> None:
-        """An episode starts over: nothing is expected yet of any period. What was learnt stays."""
+        """An episode starts over: nothing is expected yet of any period. What was learnt stays, and so does
+        what is still to be learnt from."""
         self._period = 0
         self._waiting: dict[int, list[FloatArray]] = {}
-        self._over: list[FloatArray] = []
         self._shown: FloatArray | None = None
         """Price of the period before when it was last that time of day."""
 
@@ -158,9 +170,9 @@ class Expectation:
         known = self._known(public, last, day, surprise, outlook.period_hours)
         said = self._said(known)
         if learning:
-            self._keep(known, last, said)
+            self._keep(known, last, said, public)
         self._shown, self._period = last[0], self._period + 1
-        expected = shown + self.trust.numpy() * said * unit
+        expected = _within(public, shown, shown + self.trust.numpy() * said * unit)
         return replace(
             inputs,
             outlook=replace(
@@ -217,49 +229,61 @@ class Expectation:
 
     # 2. Collect what came
 
-    def _keep(self, known: FloatArray, last: FloatArray, said: FloatArray) -> None:
+    def _keep(self, known: FloatArray, last: FloatArray, said: FloatArray, public: PublicAhead) -> None:
         """Remember what was expected, until it is over."""
-        for lead in self._leads:
-            if lead < len(known):
-                row = np.concatenate([known[lead], last[lead], said[lead]])
-                self._waiting.setdefault(self._period + lead, []).append(row)
+        time_s = public.utc.astype("datetime64[s]").astype(float)
+        for lead in sorted({min(round(hours / self._hours), len(known) - 1) for hours in LEADS_H}):
+            row = np.concatenate([known[lead], last[lead], said[lead], time_s[lead : lead + 1]])
+            self._waiting.setdefault(self._period + lead, []).append(row)
 
     def _settle(self, came: FloatArray) -> None:
         """The period before is over."""
-        for row in self._waiting.pop(self._period - 1, []):
-            self._over.append(np.concatenate([row, came]))
+        rows = self._waiting.pop(self._period - 1, [])
+        self._over += [np.concatenate([row, came]) for row in rows]
+        self._periods_over += bool(rows)
 
     @property
     def due(self) -> bool:
         """Whether a day has gone by since it learnt last."""
-        return len(self._over) >= self._per_day * len(self._leads)
+        return self._periods_over >= self._per_day
+
+    @property
+    def left(self) -> bool:
+        """Whether there is anything that was not learnt from yet."""
+        return self._periods_over > 0
 
     # 3. Learn
 
     def learn(self) -> dict[str, float]:
-        """Judge what was said of the last day, and learn from all days; metrics."""
-        rows, width = np.array(self._over), len(NAMES)
-        day = _Rows(rows[:, :width], *(rows[:, width + 2 * k : width + 2 * k + 2] for k in range(3)))
+        """Judge what was said of the periods since it learnt last, and learn from all days; metrics."""
+        parts = np.split(np.array(self._over), np.cumsum([len(NAMES), 2, 2, 1]), axis=1)
+        known, last, said, time_s, came = parts
+        day = _Rows(known, last, said, came, time_s[:, 0])
         self._over.clear()
-        self._days.append(day)
+        self._periods_over = 0
         missed = self._judge(day)
-        loss = self._fit()
-        return {"expectation_loss": loss, "expectation_trust": float(self.trust[0])} | missed
+        self._days.append(day)
+        self._keeps_days = max(self._keeps_days - 1, 0)
+        fitted = {} if self._keeps_days else {"expectation_loss": self._fit()}
+        return fitted | {"expectation_trust": float(self.trust[0])} | missed
 
     def _judge(self, day: _Rows) -> dict[str, float]:
-        """Trust what it says as far as it was right about days that it had not seen."""
+        """Trust what it says as far as it was right about periods that it had not learnt from."""
         import torch
 
-        beyond = day.came - day.last
-        self._moments *= FORGETS
-        self._moments += np.nansum(np.stack([day.said * beyond, day.said * day.said]), axis=1)
-        product, square = self._moments
         before = self.trust.numpy()[0]
-        self.trust.copy_(torch.as_tensor(np.clip(product / (square + CAUTION), 0.0, 1.0)))
+        known = np.concatenate([np.empty(0), *(each.time_s for each in self._days)])
+        new = ~np.isin(day.time_s, known)
+        beyond, said = (day.came - day.last)[new], day.said[new]
+        if new.any():
+            sums = np.nansum(np.stack([said * beyond, said * said]), axis=1)
+            self._moments.mul_(FORGETS).add_(torch.as_tensor(sums / (self._per_day * len(LEADS_H))))
+            product, square = self._moments
+            self.trust.copy_((product / (square + CAUTION_DAYS)).clamp(0.0, 1.0))
         traded = ~np.isnan(beyond[:, 0])
         if not traded.any():
             return {}
-        error = beyond[traded, 0] - before * day.said[traded, 0]
+        error = beyond[traded, 0] - before * said[traded, 0]
         return {
             "expectation_error": float(np.sqrt(np.square(error).mean())),
             "last_seen_error": float(np.sqrt(np.square(beyond[traded, 0]).mean())),
@@ -297,26 +321,33 @@ class Expectation:
     def numbers(self) -> dict[str, Tensor]:
         """Every number that learning changes, by name."""
         parts = {f"expectation.{number}": part for number, part in enumerate(self.network.parameters)}
-        return parts | {"expectation.trust": self.trust}
+        return parts | self._trusted()
+
+    def _trusted(self) -> dict[str, Tensor]:
+        """Trust, and what it rests on, by name."""
+        return {"expectation.trust": self.trust, "expectation.moments": self._moments}
 
     def weights(self) -> dict[str, FloatArray]:
         """What was learnt, by name; a copy."""
-        return self.network.weights() | {"expectation.trust": self.trust.numpy().copy()}
+        return self.network.weights() | {name: part.numpy().copy() for name, part in self._trusted().items()}
 
     def load(self, weights: Mapping[str, FloatArray]) -> None:
-        """Take over weights; they have the names and shapes of `weights`."""
+        """Take over weights that were learnt elsewhere; they have the names and shapes of `weights`."""
         import torch
 
         self.network.load(weights)
-        self.trust.copy_(torch.as_tensor(weights["expectation.trust"]))
+        for name, part in self._trusted().items():
+            part.copy_(torch.as_tensor(weights[name]))
+        self._keeps_days = KEEPS_DAYS
 
     def state(self) -> dict[str, Any]:
         """All but the weights that is needed to go on as if nothing had happened, a copy."""
         return {
             "optimiser": plain(self._optimiser.state_dict()),
             "days": [{name: part.copy() for name, part in vars(day).items()} for day in self._days],
-            "moments": self._moments.copy(),
             "period": self._period,
+            "periods_over": self._periods_over,
+            "keeps_days": self._keeps_days,
             "waiting": {period: [row.copy() for row in rows] for period, rows in self._waiting.items()},
             "over": [row.copy() for row in self._over],
             "shown": None if self._shown is None else self._shown.copy(),
@@ -327,7 +358,8 @@ class Expectation:
         self._optimiser.load_state_dict(tensors(state["optimiser"]))
         self._days.clear()
         self._days.extend(_Rows(**day) for day in state["days"])
-        self._moments, self._period = np.array(state["moments"]), int(state["period"])
+        self._period, self._periods_over = int(state["period"]), int(state["periods_over"])
+        self._keeps_days = int(state["keeps_days"])
         self._waiting = {int(period): list(rows) for period, rows in state["waiting"].items()}
         self._over = list(state["over"])
         self._shown = None if state["shown"] is None else np.array(state["shown"])
@@ -344,3 +376,10 @@ def _usual(public: PublicAhead) -> tuple[FloatArray, FloatArray]:
     heat = public.usual_price if public.usual_heat_price is None else public.usual_heat_price
     usual = np.array([public.usual_price, heat], dtype=float)
     return usual, np.maximum(np.abs(usual), LEAST_UNIT_EUR_PER_KWH)
+
+
+def _within(public: PublicAhead, shown: FloatArray, expected: FloatArray) -> FloatArray:
+    """Prices cut to the public bands, and never beyond what was seen, shape (H, 2)."""
+    heat = public.price_band if public.heat_price_band is None else public.heat_price_band
+    low, high = np.array([public.price_band, heat]).T
+    return np.clip(expected, np.minimum(low, shown), np.maximum(high, shown))

@@ -248,6 +248,12 @@ class Learner(Policy):
             expected = self._guarded(self.expectation.learn, self.expectation.numbers())
         return expected if self.fallen else expected | self._learn_deciding(transition)
 
+    def finish(self) -> dict[str, float]:
+        """The run is over: what remains of a day is learnt about prices. A family may add to it."""
+        if self.n == 0 or self.fallen or self.expectation is None or not self.expectation.left:
+            return {}
+        return self._guarded(self.expectation.learn, self.expectation.numbers())
+
     def _learn_deciding(self, transition: Transition) -> dict[str, float]:
         """The outcome of a period, for the decision that stood in it."""
         decision = self._standing.of(transition.inputs)
