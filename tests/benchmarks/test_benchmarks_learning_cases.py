@@ -47,13 +47,19 @@ def test_all_learners_of_the_registry_and_all_rules_take_part() -> None:
 def test_every_contender_has_a_name_of_its_own() -> None:
     stems = [one.stem for one in cases.contenders(FULL)]
     stems += [one.stem for one in cases.ablation_contenders(FULL)]
-    plain = [cases.variants(kind)[0].contender().stem for kind in cases.learners()]
+    plain = [cases.variants(kind)[0].contender().stem for kind in cases.ABLATED]
     assert len(stems) - len(plain) == len(set(stems))  # an ablation starts from a contender that is there
 
 
 def test_zip_gets_rounds_and_others_do_not() -> None:
     assert {one.rounds for one in cases.contenders(FULL) if one.kind == "zip"} == {cases.ROUNDS}
     assert {one.rounds for one in cases.contenders(FULL) if one.kind != "zip"} == {None}
+
+
+def test_the_mean_field_is_taken_from_those_that_have_one() -> None:
+    found = {one.kind for one in cases.ablation_contenders(FULL)}
+    assert found == set(cases.ABLATED) and found < set(cases.learners())
+    assert all(name.startswith("mf-") for name in found)
 
 
 def test_mf_ppo_is_ablated_as_declared() -> None:

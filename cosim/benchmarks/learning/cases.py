@@ -38,6 +38,8 @@ RULES = (
 SHARING = ("federated", "none")
 """How learners learn from each other in the headline results: no private data cross. The first that a learner
 takes is the one that its ablations start from; one that takes neither takes part as it stands."""
+ABLATED = ("mf-ppo", "mf-q", "mf-ac", "mf-td3")
+"""Learners of which the mean field is a part: what it is good for is asked of them."""
 ABLATIONS: Mapping[str, Sequence[Parameters]] = {
     "no mean field": ({"mean_field": "none", "mean_action": "none"}, {"mean_field": "none"}),
     "shuffled mean field": ({"mean_field": "shuffled"},),
@@ -70,6 +72,8 @@ class Extent:
     learners: tuple[str, ...] = ()
     """Kinds; none: all that the registry has."""
     ablations: tuple[str, ...] = tuple(ABLATIONS)
+    ablated: tuple[str, ...] = ABLATED
+    """Learners, if they take part, that are judged so changed."""
     sizes: tuple[int, ...] = (10, 30, 100, 300, 1000)
     """Numbers of prosumers at which seconds are measured."""
     scale_days: int = 5
@@ -181,6 +185,7 @@ def ablation_contenders(extent: Extent) -> list[Contender]:
     return [
         replace(one.contender(), bidding=extent.biddings[0])
         for kind in extent.kinds
+        if kind in extent.ablated
         for one in ablated(kind, {name: ABLATIONS[name] for name in extent.ablations})
     ]
 
