@@ -108,6 +108,7 @@ class Expectation:
 
         from cosim.policies.learning.networks import Networks
 
+        torch.set_num_threads(1)  # it is small and always on the CPU, wherever a learner's networks are
         self.network = Networks(
             "expectation", NAMES, HIDDEN, MARKETS, count=1, rng=weights, device=torch.device("cpu"), last=0.0
         )
