@@ -49,8 +49,7 @@ from cosim.scenario.placement import Placement, place
 from cosim.scenario.population import COMMUNITY, Ownership, Population, gas_prosumers, populate
 from cosim.scenario.schema import Scenario
 from cosim.scenario.series import follows
-from cosim.settlement.config import DEFAULT
-from cosim.settlement.tariffs import TariffBook
+from cosim.settlement.tariffs import PublicBounds, TariffBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def build_community(
     observer = Observer(foresight.fleet)
     fields = _fields(bidder, observer, clock)
     deciders = _deciders(scenario, population, fields, chance.seed, name)
-    band = _public_band(scenario, clock)
+    bounds = tariffs.public_bounds
     middle_heat = 0.5 * float(sum(usual_costs(*tariffs.default_prices(0))))
     return Community(
         name=name,
@@ -118,7 +117,7 @@ def build_community(
             clock,
             tariffs,
             loop,
-            (band, None if loop is None else _public_heat_band(band, tariffs)),
+            ((bounds.feed_in, bounds.ceiling), None if loop is None else _heat_band(bounds)),
             max(round(deciders.horizon_hours / clock.hours), 1),
         ),
         deciders=deciders,
@@ -131,22 +130,15 @@ def build_community(
         counterfactual=Counterfactual(
             fleet, Observer(fleet), fields, scenario.market.bidding, scenario.network.counterfactual
         ),
-        memory=PublicMemory(clock.hours, 0.5 * sum(band), None if loop is None else middle_heat),
+        memory=PublicMemory(clock.hours, bounds.middle, None if loop is None else middle_heat),
         rewards=Reward(fleet, tariffs, round(24.0 / clock.hours), scenario.heat.unserved_eur_per_kwh),
         unserved_eur_per_kwh=scenario.heat.unserved_eur_per_kwh,
     )
 
 
-def _public_band(scenario: Scenario, clock: Clock) -> tuple[float, float]:
-    """Lowest and highest price of electricity [EUR/kWh], those of the default tariff: what a prosumer has
-    chosen stays its own."""
-    prices = TariffBook(scenario.tariffs, clock, [DEFAULT], scenario.base).prices(0)
-    return float(prices.low_eur_per_kwh[0]), float(prices.high_eur_per_kwh[0])
-
-
-def _public_heat_band(band: tuple[float, float], tariffs: TariffBook) -> tuple[float, float]:
-    """The same of heat: between which costs it is usually made."""
-    low, high = usual_costs(band[1], band[0], tariffs.default_prices(0)[2])
+def _heat_band(bounds: PublicBounds) -> tuple[float, float]:
+    """Between which costs heat is usually made in any period [EUR/kWh]."""
+    low, high = usual_costs(bounds.retail, bounds.feed_in, bounds.gas)
     return float(low), float(high)
 
 
@@ -209,11 +201,12 @@ def _foresight(
 
 
 def _public_weather(scenario: Scenario, site: Site, rates: _Rates) -> Weather | None:
-    """What everybody may know of the weather: the scenario's, or the sun of SimBench's plants if any of its
-    groups may have some. Who has one in fact changes nothing: that is private."""
+    """What everybody may know of the weather: the scenario's, or the sun of SimBench's plants if it tells of
+    any. Who has one in fact changes nothing: that is private."""
     if site.weather is not None:
         return site.weather
-    settings = [item for group in scenario.groups for item in group.devices.values()]
+    settings: list[object] = [item for group in scenario.groups for item in group.devices.values()]
+    settings += [item for single in scenario.prosumers.values() for item in single.devices.values()]
     simbench = any(isinstance(getattr(item, "profile", None), SimBenchPv) for item in settings)
     return regional_sun(rates.ticks) if simbench else None
 

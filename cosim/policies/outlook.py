@@ -100,12 +100,13 @@ class PublicAhead:
     usual_price: float
     """Middle of the band of electricity prices [EUR/kWh]: what is expected as long as nothing is seen."""
     price_band: tuple[float, float]
-    """Lowest and highest price of electricity at which trade is worth while in any period, with the default
-    tariff [EUR/kWh]."""
+    """Lowest and highest price of electricity at which trade may be worth while with the default tariff, in
+    any period [EUR/kWh]."""
     usual_heat_price: float | None = None
     """As `usual_price`, of heat; None where none is traded."""
     heat_price_band: tuple[float, float] | None = None
-    """As `price_band`, of heat; None where none is traded."""
+    """Lowest and highest cost at which heat is usually made, in any period [EUR/kWh]; None where none is
+    traded."""
     weather: Mapping[Quantity, FloatArray] = field(default_factory=dict)
     """As it is forecast, mean of each period, shape (H,) each; empty where nothing tells of it."""
 

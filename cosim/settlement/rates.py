@@ -62,6 +62,14 @@ class Rates:
         return self.bounds[0, :, FEED_IN], retail_price(self.bounds[1])
 
     @property
+    def highest_ceiling(self) -> FloatArray:
+        """Trade price above which buying never pays [EUR/kWh], whatever the run, by tariff: what `band` ends
+        with, and the lowest charges on trades."""
+        least = self.bounds[0]
+        ceiling: FloatArray = (self.band[1] - trade_adder(least)) / trade_factor(least)
+        return ceiling
+
+    @property
     def feed_in(self) -> FloatArray:
         """Feed-in price by state and tariff [EUR/kWh], shape (states, tariffs)."""
         return self.table[..., FEED_IN]

@@ -4,6 +4,7 @@ nothing about who trades."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -18,10 +19,29 @@ from cosim.errors import Problem, ScenarioError
 from cosim.settlement.ahead import Ahead, Outlook
 from cosim.settlement.bills import Bill, settle
 from cosim.settlement.config import TariffsConfig
-from cosim.settlement.rates import LONG, SHORT, Rates, bid_ceiling, build_rates, course_or_problems
+from cosim.settlement.rates import LONG, SHORT, Rates, bid_ceiling, build_rates, course_or_problems, gas_price
 from cosim.settlement.timeline import local_text
 
 _SAME_PRICE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class PublicBounds:
+    """What prices of the default tariff never leave in any period [EUR/kWh], whatever the run."""
+
+    feed_in: float
+    """Lowest feed-in price."""
+    retail: float
+    """Highest retail price."""
+    ceiling: float
+    """Trade price above which buying never pays."""
+    gas: float
+    """Highest price of gas; 0 where it has none."""
+
+    @property
+    def middle(self) -> float:
+        """Of the band between feed-in and retail."""
+        return 0.5 * (self.feed_in + self.retail)
 
 
 class TariffBook:
@@ -101,6 +121,18 @@ class TariffBook:
         what a prosumer has chosen stays its own."""
         state = int(self.rates.state[index])
         return Band(float(self.rates.feed_in[state, 0]), float(self._by_state[state][2, 0]))
+
+    @property
+    def public_bounds(self) -> PublicBounds:
+        """What prices of the default tariff never leave."""
+        rates = self.rates
+        gas = float(gas_price(rates.bounds[1])[0])
+        return PublicBounds(
+            feed_in=float(rates.band[0][0]),
+            retail=float(rates.band[1][0]),
+            ceiling=float(rates.highest_ceiling[0]),
+            gas=0.0 if np.isnan(gas) else gas,
+        )
 
     def default_prices(self, index: int) -> tuple[float, float, float]:
         """Retail, feed-in and gas price of the default tariff in period `index`; gas 0 where it has none."""

@@ -273,6 +273,18 @@ def test_without_weather_the_sun_of_the_region_is_public_whoever_has_plants() ->
         np.testing.assert_array_equal(seen[0]["ghi_w_per_m2"], other["ghi_w_per_m2"])
 
 
+def test_the_sun_is_public_where_one_named_prosumer_alone_has_a_plant() -> None:
+    path = Path(__file__).parents[2] / "scenarios" / "reference-100.yaml"
+    bare = [("policies.default", "price-taker"), ("groups[1].devices", {}), ("groups[2].devices", {})]
+    named = [*bare, ("prosumers", {"consumers-007": {"devices": {"pv": {"peak_kw": 5.0}}}})]
+    weather = []
+    for changes in (bare, named):
+        outlook = knowledge_of(load_scenario(path, changes, days=1), 0).outlook
+        assert outlook is not None and outlook.public is not None
+        weather.append(set(outlook.public.weather))
+    assert weather == [set(), {"ghi_w_per_m2"}]
+
+
 def altered(folder: Path, copy: Path, stamp: str) -> None:
     """The profiles and the weather of a folder; from a moment on, all is another."""
     for path in folder.glob("*.csv"):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cosim.community.public_memory import mean_field_fields
+from cosim.core.arrays import IntArray
 from cosim.errors import PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import PolicyInputs, Spec, Transition
@@ -61,20 +62,21 @@ class World:
         self.expectation = Expectation(SPEC, *draws)
         self.bright = np.random.default_rng(self.seed + 2).random(1000)
 
-    def inputs(self, n: int = 2) -> PolicyInputs:
-        """What is known before the present hour."""
-        ahead = self.hour + np.arange(HOURS)
+    def inputs(self, n: int = 2, ahead: IntArray | None = None, hours: float = 1.0) -> PolicyInputs:
+        """What is known before the present hour, or before other periods."""
+        ahead = self.hour + np.arange(HOURS) if ahead is None else ahead
         of_day = ahead % HOURS
         public = np.zeros(len(SPEC.mean_field))
         if not np.isnan(self.paid):
             public[[PRICE, VOLUME]] = self.paid, 1.0
-        shape = (HOURS, n)
+        shape = (len(ahead), n)
+        seconds = (3600.0 * hours * (self.since + ahead)).astype("timedelta64[s]")
         outlook = Outlook(
-            1.0, {}, np.full(shape, 0.3), np.full(shape, 0.0), np.full(shape, 0.3), np.full(shape, 0.0),
-            np.full(shape, 0.1), self.last[of_day], np.full(HOURS, 0.06), np.zeros(n, dtype=bool), 0.0,
+            hours, {}, np.full(shape, 0.3), np.full(shape, 0.0), np.full(shape, 0.3), np.full(shape, 0.0),
+            np.full(shape, 0.1), self.last[of_day], np.full(len(ahead), 0.06), np.zeros(n, dtype=bool), 0.0,
             np.zeros(n),
             public=PublicAhead(
-                np.datetime64("2025-06-01", "s") + (self.since + ahead) * np.timedelta64(3600, "s"),
+                np.datetime64("2025-06-01", "s") + seconds,
                 of_day.astype(float), self.seen[of_day], USUAL, (0.04, 0.30), 0.06, (0.01, 0.12),
                 {"ghi_w_per_m2": 400.0 * self.bright[ahead // HOURS]},
             ),
@@ -104,7 +106,7 @@ class World:
         return expected, self.paid
 
     def begin_anew(self) -> None:
-        """A new run, later in the year: nothing is known of yesterday."""
+        """A new run: nothing is known of yesterday."""
         self.last[:], self.seen[:], self.paid = USUAL, False, np.nan
         self.expectation.forget()
 
@@ -242,14 +244,19 @@ def windows(price: Callable[[int, float, float], float], days: int, passes: int)
     return world
 
 
-def test_days_gone_through_again_do_not_make_it_trusted() -> None:
-    """Noise of a known draw: learnt by heart it would be right on every day that it has seen."""
-    noise = np.random.default_rng(3).standard_normal(HOURS * 4)
+def noise_of(days: int) -> Callable[[int, float, float], float]:
+    """Prices of which each hour of each day has its own, the same whenever it comes."""
+    noise = np.random.default_rng(3).standard_normal(HOURS * days)
 
     def price(of_day: int, bright: float, expected: float) -> float:
         return 0.15 + 0.05 * float(noise[(round(1e6 * bright) + of_day) % len(noise)])
 
-    once, often = windows(price, 4, 1), windows(price, 4, 8)
+    return price
+
+
+def test_days_gone_through_again_do_not_make_it_trusted() -> None:
+    """Noise of a known draw: learnt by heart it would be right on every day that it has seen."""
+    once, often = windows(noise_of(4), 4, 1), windows(noise_of(4), 4, 8)
     assert float(often.expectation.trust[0]) == float(once.expectation.trust[0])
     later = often.live(12)
     missed = np.square(later[:, 1] - 0.15).mean() ** 0.5
@@ -269,47 +276,99 @@ def test_what_is_over_when_an_episode_ends_is_learnt_in_the_next() -> None:
     assert learnt == 7, "of 10 episodes of 20 hours 190 are over, one in each is not known"
 
 
-def test_it_learns_once_a_day_at_midnight_whatever_the_step() -> None:
-    world, hours = World(sunny), []
-    for _ in range(HOURS * 4):
-        if world.expectation.due:
-            hours.append(world.hour)
-        world.live_an_hour(learning=True)
-    assert hours == [25, 49, 73], "the price of an hour is known in the next"
-    rows = world.expectation.state()["days"][1]["known"]
-    ahead = rows[:, world.expectation.network.inputs.index("lead")] * HOURS
-    assert sorted(set(np.round(ahead))) == [0.0, 2.0, 6.0, 12.0, 23.0]
+@pytest.mark.parametrize(("hours", "leads"), [(1.0, [0, 2, 6, 12, 23]), (0.5, [0, 2, 6, 12, 23.5])])
+def test_it_learns_once_a_day_whatever_the_step(hours: float, leads: list[float]) -> None:
+    spec = replace(SPEC, period_hours=hours)
+    expectation, periods = Expectation(spec, *(np.random.default_rng(k) for k in (1, 2))), round(24 / hours)
+    learnt = []
+    for number in range(4 * periods):
+        if expectation.due:
+            learnt.append(number)
+            expectation.learn()
+        ahead = number + np.arange(periods)
+        expectation.expecting(World(sunny).inputs(2, ahead, hours), learning=True)
+    assert learnt == [days * periods + 1 for days in (1, 2, 3)], "a price is known in the period after it"
+    rows = expectation.state()["days"][1]["known"]
+    seen = 24.0 * rows[:, expectation.network.inputs.index("lead")]
+    assert sorted(set(np.round(seen, 6))) == leads
 
 
-def test_what_is_expected_stays_within_the_public_band() -> None:
-    world = World(lambda of_day, bright, expected: 0.30 if of_day % 2 else 0.04)
-    world.live(40)
-    inputs = world.inputs()
+@pytest.mark.parametrize("beyond", [-2.0, 2.0])
+def test_what_is_expected_stays_within_the_public_band_or_what_was_seen(beyond: float) -> None:
+    world = World(lambda of_day, bright, expected: 0.16)
+    world.last[3], world.last[4] = 0.02, 0.33  # somebody with another tariff
     with torch.no_grad():
-        world.expectation.network.parameters[-1].fill_(2.0)
+        world.expectation.network.parameters[-1].fill_(beyond)
         world.expectation.trust.fill_(1.0)
-    assert inputs.outlook is not None
-    told = world.expectation.expecting(inputs, learning=False).outlook
+    told = world.expectation.expecting(world.inputs(), learning=False).outlook
     assert told is not None and told.heat_market_price is not None
-    assert told.market_price.max() <= 0.30 and told.market_price.min() >= 0.04
-    assert told.heat_market_price.max() <= 0.12
+    low, high = (0.04, 0.01), (0.30, 0.12)
+    least_or_most = high if beyond > 0.0 else low
+    others = np.delete(told.market_price, [3, 4])
+    assert others == pytest.approx(least_or_most[0]) and told.heat_market_price == pytest.approx(
+        least_or_most[1]
+    )
+    assert told.market_price[3] == pytest.approx(0.30 - 0.08 if beyond > 0.0 else 0.02)
+    assert told.market_price[4] == pytest.approx(0.33 if beyond > 0.0 else 0.13)
 
 
-def test_going_on_from_weights_keeps_trust_and_a_week_of_what_was_learnt() -> None:
+def test_going_on_from_weights_keeps_trust_and_for_a_week_what_was_learnt() -> None:
     world = World(sunny)
     world.live(60)
     later = World(sunny, seed=7)
     later.since = 24 * 90
     before = world.expectation.weights()
     later.expectation.load(before)
-    later.live(KEEPS_DAYS - 1)
-    after = later.expectation.weights()
-    kept = [name for name in before if name not in ("expectation.trust", "expectation.moments")]
-    assert all(np.array_equal(before[name], after[name]) for name in kept)
-    assert after["expectation.trust"][0] == pytest.approx(before["expectation.trust"][0], abs=0.1)
-    later.live(3)
-    assert not all(np.array_equal(before[name], later.expectation.weights()[name]) for name in kept)
+    loaded = later.expectation.weights()
+    assert all(np.array_equal(before[name], loaded[name]) for name in before)
+    network = [
+        name for name in before if name.removeprefix("expectation.") not in ("trust", "moments", "learnt_s")
+    ]
+    moved = []
+    for _ in range(KEEPS_DAYS + 1):
+        while not later.expectation.due:
+            later.live_an_hour(learning=True)
+        _, square = later.expectation.weights()["expectation.moments"]
+        later.expectation.learn()
+        after = later.expectation.weights()
+        moved.append(not all(np.array_equal(before[name], after[name]) for name in network))
+        assert (after["expectation.moments"][1] > FORGETS * square - 1e-12).all()
+    assert moved == [False] * (KEEPS_DAYS - 1) + [True] * 2
     assert error(later.live(10)) < 0.006
+
+
+def test_a_window_that_weights_were_learnt_from_is_no_test_of_them() -> None:
+    often = windows(noise_of(4), 4, 8)
+    fresh = windows(noise_of(4), 0, 0)
+    fresh.expectation.load(often.expectation.weights())
+    fresh.live(4)
+    fresh.expectation.learn()
+    for name in ("expectation.trust", "expectation.moments"):
+        assert np.array_equal(fresh.expectation.weights()[name], often.expectation.weights()[name])
+
+
+def test_where_nothing_was_traded_trust_is_not_judged() -> None:
+    """Half of the hours without trade, and right in the others."""
+    world = World(lambda of_day, bright, expected: 0.16 if of_day % 2 else float("nan"))
+    with torch.no_grad():
+        world.expectation.network.parameters[-1].fill_((0.16 - USUAL) / USUAL)
+    world.live(2)
+    product, square = world.expectation.weights()["expectation.moments"]
+    assert product[0] == pytest.approx(square[0]) and square[0] > 0.0
+
+
+def test_a_learner_that_finishes_learns_what_is_over_if_it_is_most_of_a_day() -> None:
+    policy = learner()
+    assert policy.expectation is not None and policy.finish() == {}
+    world = World(sunny)
+    policy.expectation = world.expectation
+    world.live(0)
+    for _ in range(12):
+        world.live_an_hour(learning=True)
+    assert policy.finish() == {}, "eleven hours are over"
+    world.live_an_hour(learning=True)
+    assert "expectation_loss" in policy.finish()
+    assert policy.finish() == {}, "once"
 
 
 def test_without_a_public_outlook_there_is_a_clear_error() -> None:

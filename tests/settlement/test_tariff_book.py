@@ -192,6 +192,22 @@ def test_default_that_never_applies_is_not_in_the_band() -> None:
     assert book({**PAPER, "retail": retail}).prices(0).high_eur_per_kwh[0] == 0.18
 
 
+def test_public_bounds_hold_in_every_period() -> None:
+    """Network charges are paid on trades too: the ceiling takes off the lowest, and stands above all others."""
+    network = {"windows": [{"from": "06:00", "to": "12:00", "price": 0.03}], "default": 0.05}
+    parts = {"energy": {"windows": [{"from": "17:00", "to": "21:00", "price": 0.2}], "default": 0.1}}
+    tariff = {"retail": {**parts, "network": network, "vat": 0.2}, "feed_in": 0.04, "gas": 0.06}
+    tariffs = book(tariff)
+    bounds = tariffs.public_bounds
+    assert (bounds.feed_in, bounds.gas) == (0.04, 0.06)
+    assert bounds.retail == pytest.approx((0.2 + 0.05) * 1.2)
+    assert bounds.ceiling == pytest.approx((bounds.retail - 0.03 * 1.2) / 1.2)
+    assert bounds.middle == pytest.approx(0.5 * (0.04 + bounds.retail))
+    prices = [tariffs.prices(index) for index in range(24)]
+    assert max(each.bid_ceiling_eur_per_kwh[0] for each in prices) < bounds.ceiling
+    assert book({**tariff, "gas": None}).public_bounds.gas == 0.0
+
+
 ACROSS = {
     # A series, windows by day of the week that do not fall on whole hours, and a number.
     "retail": {

@@ -10,7 +10,8 @@ With m(t) the price when it was last that time of day (before it was seen: the u
 f a network, fitted to (p(t) - m(t)) / u with Huber's loss on all days seen so far, and k in [0, 1] the trust
 in it: the slope of what happened over what f had said beforehand, so that it is believed as far as it was
 right (k = 0 at first: the rule as it is). Where a window is gone through again, its periods are no test of f:
-trust is judged by those that were not learnt from. p(t) stays within the public band of prices.
+trust is judged by those that were not learnt from. p(t) stays within the public band of prices, widened to
+what was seen.
 
 Everybody plans against what is expected, and what is expected is fitted to what came of everybody's plans:
 where neither changes any more the expectation is rational (Muth, Econometrica 29(3), 1961), which is the
@@ -60,6 +61,8 @@ CAUTION_DAYS = 1.0 / 120.0
 KEEPS_DAYS = 7
 """What was learnt elsewhere is kept as it is until so many days were seen here: a network fitted to a day or
 two alone forgets the rest."""
+LEAST_DAY = 0.5
+"""Share of a day that is learnt from as if it were one when a run ends; less waits for the next run."""
 HARMONICS = 4
 LEAST_UNIT_EUR_PER_KWH = 0.01
 SEEN_NAMES = ("price", "heat_price", "day_price", "surprise", "seen")
@@ -124,7 +127,10 @@ class Expectation:
         self._day_price = _column(spec, "day.mean_price")
         self._days: deque[_Rows] = deque(maxlen=MEMORY_DAYS)
         self._moments: Tensor = torch.zeros((2, len(MARKETS)), dtype=torch.float64)
-        """Means of f times what came and of f times f, summed over days, the past fading."""
+        """Sums of f times what came and of f times f by rows of a full day, the past fading."""
+        self._learnt_s = np.zeros(2)
+        """First and last time that was learnt from, in seconds since 1970 (UTC): what lies between is no
+        test. Zeros: nothing."""
         self._over: list[FloatArray] = []
         """Rows of periods that are over and were not learnt from yet."""
         self._periods_over = 0
@@ -250,8 +256,8 @@ class Expectation:
 
     @property
     def left(self) -> bool:
-        """Whether there is anything that was not learnt from yet."""
-        return self._periods_over > 0
+        """Whether most of a day was not learnt from yet."""
+        return self._periods_over >= LEAST_DAY * self._per_day
 
     # 3. Learn
 
@@ -264,6 +270,8 @@ class Expectation:
         self._periods_over = 0
         missed = self._judge(day)
         self._days.append(day)
+        first, last_s = self._learnt_s
+        self._learnt_s = np.array([min(first or np.inf, day.time_s.min()), max(last_s, day.time_s.max())])
         self._keeps_days = max(self._keeps_days - 1, 0)
         fitted = {} if self._keeps_days else {"expectation_loss": self._fit()}
         return fitted | {"expectation_trust": float(self.trust[0])} | missed
@@ -273,11 +281,12 @@ class Expectation:
         import torch
 
         before = self.trust.numpy()[0]
-        known = np.concatenate([np.empty(0), *(each.time_s for each in self._days)])
-        new = ~np.isin(day.time_s, known)
-        beyond, said = (day.came - day.last)[new], day.said[new]
+        first, last = self._learnt_s
+        new = (day.time_s < first) | (day.time_s > last)
+        beyond = (day.came - day.last)[new]
+        said = np.where(np.isnan(beyond), 0.0, day.said[new])  # where nothing was traded nothing is judged
         if new.any():
-            sums = np.nansum(np.stack([said * beyond, said * said]), axis=1)
+            sums = np.stack([said * np.nan_to_num(beyond), said * said]).sum(axis=1)
             self._moments.mul_(FORGETS).add_(torch.as_tensor(sums / (self._per_day * len(LEADS_H))))
             product, square = self._moments
             self.trust.copy_((product / (square + CAUTION_DAYS)).clamp(0.0, 1.0))
@@ -330,7 +339,8 @@ class Expectation:
 
     def weights(self) -> dict[str, FloatArray]:
         """What was learnt, by name; a copy."""
-        return self.network.weights() | {name: part.numpy().copy() for name, part in self._trusted().items()}
+        trusted = {name: part.numpy().copy() for name, part in self._trusted().items()}
+        return self.network.weights() | trusted | {"expectation.learnt_s": self._learnt_s.copy()}
 
     def load(self, weights: Mapping[str, FloatArray]) -> None:
         """Take over weights that were learnt elsewhere; they have the names and shapes of `weights`."""
@@ -339,7 +349,8 @@ class Expectation:
         self.network.load(weights)
         for name, part in self._trusted().items():
             part.copy_(torch.as_tensor(weights[name]))
-        self._keeps_days = KEEPS_DAYS
+        self._learnt_s = np.array(weights["expectation.learnt_s"])
+        self._keeps_days = KEEPS_DAYS if self._learnt_s.any() else 0
 
     def state(self) -> dict[str, Any]:
         """All but the weights that is needed to go on as if nothing had happened, a copy."""
@@ -380,7 +391,7 @@ def _usual(public: PublicAhead) -> tuple[FloatArray, FloatArray]:
 
 
 def _within(public: PublicAhead, shown: FloatArray, expected: FloatArray) -> FloatArray:
-    """Prices cut to the public bands, and never beyond what was seen, shape (H, 2)."""
+    """Prices cut to the public bands, widened to what was seen, shape (H, 2)."""
     heat = public.price_band if public.heat_price_band is None else public.heat_price_band
     low, high = np.array([public.price_band, heat]).T
     return np.clip(expected, np.minimum(low, shown), np.maximum(high, shown))
