@@ -193,7 +193,7 @@ def test_default_that_never_applies_is_not_in_the_band() -> None:
 
 
 def test_public_bounds_hold_in_every_period() -> None:
-    """Network charges are paid on trades too: the ceiling takes off the lowest, and stands above all others."""
+    """Network charges are paid on trades too: the ceiling takes off the lowest, and stands above all."""
     network = {"windows": [{"from": "06:00", "to": "12:00", "price": 0.03}], "default": 0.05}
     parts = {"energy": {"windows": [{"from": "17:00", "to": "21:00", "price": 0.2}], "default": 0.1}}
     tariff = {"retail": {**parts, "network": network, "vat": 0.2}, "feed_in": 0.04, "gas": 0.06}

@@ -117,7 +117,7 @@ class Expectation:
         )
         self.trust: Tensor = torch.zeros(len(MARKETS), dtype=torch.float64)
         """k of each market."""
-        self._optimiser = torch.optim.AdamW(self.network.parameters, lr=RATE, weight_decay=DECAY)
+        self._optimiser = torch.optim.AdamW(self.network.parameters, lr=RATE, weight_decay=DECAY, fused=True)
         self._rng = rng
         hours = spec.period_hours or 1.0
         self._per_day = max(round(24.0 / hours), 1)
@@ -301,30 +301,34 @@ class Expectation:
 
     def _fit(self) -> float:
         """Steps of Adam on rows of all days; the mean loss."""
-        import torch
         from torch.nn.functional import huber_loss
+
+        total = 0.0
+        for read, wanted in zip(*self._drawn(), strict=True):
+            found, traded = self.network(read[None])[0], ~wanted.isnan()
+            loss = huber_loss(found, wanted.nan_to_num(), reduction="none", delta=HUBER)
+            loss = (loss * traded).sum() / traded.sum().clamp(min=1)
+            self._optimiser.zero_grad()
+            loss.backward()
+            self._optimiser.step()
+            total += float(loss.detach())
+        return total / STEPS
+
+    def _drawn(self) -> tuple[Tensor, Tensor]:
+        """Rows of all days drawn for every step, (STEPS, BATCH, F), and what f should say of them, NaN where
+        nothing was traded, (STEPS, BATCH, 2)."""
+        import torch
 
         known, last, came = (
             np.concatenate([getattr(day, name) for day in self._days]) for name in ("known", "last", "came")
         )
         chosen = self._rng.integers(len(known), size=(STEPS, BATCH))
         blind = self._rng.random((STEPS, BATCH)) < BLIND
-        total = 0.0
-        for some, away in zip(chosen, blind, strict=True):
-            read, seen = known[some], np.where(away[:, None], 0.0, last[some])
-            read[away, -len(SEEN_NAMES) :] = 0.0
-            wanted = came[some] - seen
-            there = torch.as_tensor(~np.isnan(wanted))
-            target = torch.as_tensor(np.nan_to_num(wanted).astype(np.float32))
-            found = self.network(torch.as_tensor(read.astype(np.float32))[None])[0]
-            loss = (
-                huber_loss(found[there], target[there], delta=HUBER) if bool(there.any()) else found.sum() * 0
-            )
-            self._optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimiser.step()
-            total += float(loss.detach())
-        return total / STEPS
+        read = known.astype(np.float32)[chosen]
+        read[blind, -len(SEEN_NAMES) :] = 0.0
+        seen = last[chosen]
+        seen[blind] = 0.0
+        return torch.as_tensor(read), torch.as_tensor((came[chosen] - seen).astype(np.float32))
 
     # What is kept
 
