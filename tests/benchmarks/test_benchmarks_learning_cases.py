@@ -58,7 +58,7 @@ def test_zip_gets_rounds_and_others_do_not() -> None:
 
 def test_the_mean_field_is_taken_from_those_that_have_one() -> None:
     found = {one.kind for one in cases.ablation_contenders(FULL)}
-    assert found == set(cases.ABLATED) and found < set(cases.learners())
+    assert found == set(FULL.ablated_kinds) == set(cases.ABLATED) and found < set(cases.learners())
     assert all(name.startswith("mf-") for name in found)
 
 

@@ -80,7 +80,7 @@ class Bench:
     def _ablation(self) -> str:
         part = quality.ablation_part(self.extent, self.folder)
         self._done(part, results=False)
-        plain = [cases.variants(kind)[0].name for kind in self.extent.kinds]
+        plain = [cases.variants(kind)[0].name for kind in self.extent.ablated_kinds]
         return page.ablation({name: part.summary(name) for name in plain}, self.extent)
 
     def _done(self, part: Part, *, results: bool = True) -> None:

@@ -98,6 +98,11 @@ class Extent:
         """Kinds of the learners."""
         return self.learners or learners()
 
+    @property
+    def ablated_kinds(self) -> tuple[str, ...]:
+        """Kinds of those that are judged with something taken from them."""
+        return tuple(kind for kind in self.kinds if kind in self.ablated)
+
 
 FULL = Extent()
 QUICK = Extent(
@@ -184,8 +189,7 @@ def ablation_contenders(extent: Extent) -> list[Contender]:
     """Who is compared to see what the mean field and the sharing of data are good for."""
     return [
         replace(one.contender(), bidding=extent.biddings[0])
-        for kind in extent.kinds
-        if kind in extent.ablated
+        for kind in extent.ablated_kinds
         for one in ablated(kind, {name: ABLATIONS[name] for name in extent.ablations})
     ]
 
