@@ -42,7 +42,7 @@ ABLATED = ("mf-ppo", "mf-q", "mf-ac", "mf-td3")
 """Learners of which the mean field is a part: what it is good for is asked of them."""
 ABLATIONS: Mapping[str, Sequence[Parameters]] = {
     "no mean field": ({"mean_field": "none", "mean_action": "none"}, {"mean_field": "none"}),
-    "shuffled mean field": ({"mean_field": "shuffled"},),
+    "shuffled mean field": ({"mean_field": "shuffled", "mean_action": "none"}, {"mean_field": "shuffled"}),
     "private data pooled": ({"sharing": "group"},),
     "true mean action, not private": ({"mean_action": "true"},),
 }

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from cosim.policies.learning.expectation import Expectation
     from cosim.policies.learning.networks import Networks
 
-EXPECTED = "expectation."
-"""How names of what is learnt about prices begin."""
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
 KEPT_DAYS = 4
@@ -334,7 +332,12 @@ class Learner(Policy):
     def weights(self) -> dict[str, FloatArray]:
         """What was learnt, by the names of the fields; a copy. Slow copies are not in it."""
         found = {name: values for each in self._learning() for name, values in each.weights().items()}
-        return found if self.expectation is None else found | self.expectation.weights()
+        return found | self._beside()
+
+    def _beside(self) -> dict[str, FloatArray]:
+        """What is kept with the weights of the networks, named PART.NAME; a copy. Weights from before there
+        was such a part fit: it then stays as it is."""
+        return {} if self.expectation is None else self.expectation.weights()
 
     def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
         """Start from weights learnt elsewhere.
@@ -342,9 +345,9 @@ class Learner(Policy):
         Raises:
             PolicyError: if they do not fit, naming each field that differs.
         """
-        own = self.weights()
-        if not any(name.startswith(EXPECTED) for name in weights):  # learnt before prices were expected
-            weights = {name: part for name, part in own.items() if name.startswith(EXPECTED)} | dict(weights)
+        own, parts = self.weights(), {_part(name) for name in weights}
+        younger = {name: kept for name, kept in self._beside().items() if _part(name) not in parts}
+        weights = younger | dict(weights)
         problems = [f"lacks {name}" for name in own if name not in weights]
         problems += [f"has {name}, which is nothing here" for name in weights if name not in own]
         problems += [
@@ -388,6 +391,11 @@ class Learner(Policy):
             self.start.load_state_dict(state["start"])
         if self.expectation is not None:
             self.expectation.load_state(state["expectation"])
+
+
+def _part(name: str) -> str:
+    """What a weight belongs to."""
+    return name.partition(".")[0]
 
 
 def is_a_device(action: str) -> bool:

@@ -18,6 +18,8 @@ from cosim.policies.contract import PolicyInputs, Spec
 Kind = Literal["public", "none", "shuffled"]
 PRICE_UNIT = "EUR/kWh"
 OFFERED, ASKED, TRADED = "volume_offered", "volume_asked_for", "volume_traded"
+SHUFFLED_DAYS = 28
+"""Days from whose periods `shuffled` draws."""
 LIMIT = 3.0
 """Scaled inputs beyond plus or minus this are cut off: one absurd price must not throw a network."""
 
@@ -39,9 +41,9 @@ class MeanField:
     Args:
         spec: Names the columns.
         kind: `public`: all of it. `none`: nothing, the learner is alone in its world (an independent
-            learner).
-            `shuffled`: that of another period, drawn among the last day's: the same numbers without their
-            meaning, as an ablation.
+            learner). `shuffled`: that of another period, drawn from those of the last four weeks: the same
+            numbers without their meaning, as an ablation. In the first period, before which there is none,
+            its own.
         rng: Draws for `shuffled`.
     """
 
@@ -64,7 +66,7 @@ class MeanField:
                 *(f"{prefix}share_sold" for prefix in traded),
                 *(f"{prefix}share_bought" for prefix in traded),
             )
-        slots = 1 if spec.period_hours is None else max(round(24.0 / spec.period_hours), 1)
+        slots = 1 if spec.period_hours is None else max(round(24.0 * SHUFFLED_DAYS / spec.period_hours), 1)
         self._past = np.zeros((slots if kind == "shuffled" else 0, len(names)))
         self._seen = 0
 
@@ -98,11 +100,20 @@ class MeanField:
         return np.hstack([prices, np.broadcast_to(same, (n, len(same)))])
 
     def _another(self, public: FloatArray) -> FloatArray:
-        """Keeps this one and returns one of the last day."""
-        self._past[self._seen % len(self._past)] = public
-        self._seen += 1
-        chosen = self._past[self._rng.integers(min(self._seen, len(self._past)))]
-        return np.asarray(chosen)
+        """That of another period."""
+        known = self._past[: min(self._seen, len(self._past))]
+        others = np.flatnonzero((known != public).any(axis=1))
+        return np.asarray(known[others[self._rng.integers(len(others))]] if len(others) else public)
+
+    def remember(self, inputs: PolicyInputs) -> None:
+        """Take in the period that is decided."""
+        if self.kind == "shuffled" and len(inputs):
+            self._past[self._seen % len(self._past)] = inputs.mean_field[0]
+            self._seen += 1
+
+    def forget(self) -> None:
+        """An episode starts over."""
+        self._past[:], self._seen = 0.0, 0
 
     def state(self) -> dict[str, Any]:
         """What it remembers, a copy."""

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 REACH = 2.0
 """How far the actor can depart from its rule: from one end of the action to the other."""
+DAYS_TRIED = "trying.days"
+"""Name of what is kept with the weights beside them: what it tries becomes narrower with time."""
 MOST_GRADIENT = 1.0
 """Largest Euclidean norm of a network's gradient."""
 
@@ -342,6 +344,14 @@ class MeanFieldTD3(Learner):
         super().reset(rows)
         self._followed(None)
         self._tried = None
+
+    def _beside(self) -> dict[str, FloatArray]:
+        """For how long it has tried things: by that it is judged, and goes on elsewhere, as it was last."""
+        return super()._beside() | {DAYS_TRIED: np.array([self.taken / self.decisions_per_day])}
+
+    def _load(self, weights: Mapping[str, FloatArray]) -> None:
+        super()._load(weights)
+        self.taken = round(float(weights[DAYS_TRIED][0]) * self.decisions_per_day)
 
     def _copies(self) -> Mapping[str, Sequence[Tensor]]:
         return {

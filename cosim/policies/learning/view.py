@@ -116,12 +116,14 @@ class View:
     def remember(self, inputs: PolicyInputs) -> None:
         """Take in the period that is decided."""
         self._day.remember(inputs)
+        self.encoder.mean_field.remember(inputs)
         if self._others is not None:
             self._others.remember(inputs)
 
     def forget(self) -> None:
         """An episode starts over."""
         self._day.forget()
+        self.encoder.mean_field.forget()
         if self._others is not None:
             self._others.forget()
         self._last = (None, np.zeros(0))
