@@ -133,7 +133,6 @@ def _shapes(trial: _Trial, n: int) -> Iterator[str]:
             for explore in (True, False):
                 checked_action(policy.act(inputs, explore), trial.spec, count, f"act, n={count}", step)
         policy.reset()
-        policy.reset(np.arange(min(count, 1), dtype=np.int64))
     yield from ()  # what is wrong was raised
 
 

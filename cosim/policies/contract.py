@@ -338,8 +338,8 @@ class Policy(ABC):
         """
         return {}
 
-    def reset(self, rows: IntArray | None = None) -> None:
-        """Forget what belongs to the running episode of these prosumers (None: all), not what was learnt."""
+    def reset(self) -> None:
+        """Forget what belongs to the running episode, not what was learnt."""
         return
 
     def state_dict(self) -> dict[str, Any]:
@@ -361,6 +361,12 @@ class Policy(ABC):
         for name in {*self._generators, *state["generators"]}:
             fresh = self._streams.generator(name).bit_generator.state  # not drawn from when it was saved
             self.draw(name).bit_generator.state = deepcopy(state["generators"].get(name, fresh))
+
+    @property
+    def basis(self) -> str:
+        """What its weights speak of beside inputs and actions, in words, such as the rule that it departs
+        from: they are of use only where it is the same. Empty: nothing."""
+        return ""
 
     def weights(self) -> dict[str, FloatArray]:
         """What carries over to another scenario; empty where nothing is learnt."""

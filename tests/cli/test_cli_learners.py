@@ -273,7 +273,12 @@ def test_list_says_what_policies_use(cosim: Callable[..., Result]) -> None:
     assert rows["self-consumption"] == "uses own data"
     assert "everybody's private data" in rows["community-planner"]
     assert rows["mf-ppo"].startswith("uses own data, public information of the market, forecasts")
-    assert "federated (default) changes of weights, averaged" in rows["mf-ppo"]
+    for learner in ("mf-ppo", "mf-q", "mf-ac", "mf-td3", "da-maddpg"):
+        assert "with sharing none nothing, federated (default) changes of weights, averaged" in rows[learner]
+    for learner in ("mf-q", "mf-ac"):
+        assert "with mean_action true what all others did" in rows[learner]
+    assert "everything: critics read what all observed and did" in rows["maddpg"]
+    assert "federated" not in rows["maddpg"]
     text = cosim("list", "policies").stdout.splitlines()
     line = next(number for number, row in enumerate(text) if row.startswith("price-taker"))
     assert text[line + 1].strip().startswith("uses own data, public information of the market, forecasts")

@@ -468,6 +468,21 @@ def test_weights_carry_over_whatever_the_number_of_prosumers() -> None:
     assert (one != two).any()
 
 
+def test_weights_that_have_diverged_are_refused() -> None:
+    weights = made().weights()
+    weights["actor.1"] = np.full_like(weights["actor.1"], 2e4)
+    with pytest.raises(PolicyError, match=r"actor\.1 has a weight beyond 10000"):
+        made().load_weights(weights)
+
+
+def test_it_says_how_far_the_policy_moved_in_all_of_an_update() -> None:
+    """With one pass there is nothing to compare with before it."""
+    metrics = [
+        each for _, each in taught(made(epochs=1, learning_rate=0.05), given(4, 8), by_draw(4)) if each
+    ]
+    assert min(each["kl"] for each in metrics) > 1e-4
+
+
 def test_a_learner_that_diverges_stops_with_the_weights_before() -> None:
     policy = made(learning_rate=1e30, epochs=8)
     before = policy.weights()
@@ -491,6 +506,8 @@ def test_a_learner_that_diverges_can_fall_back_to_its_rule() -> None:
         ("fixed-reservatoin", "unknown policy"),
         ("fixed-reservation:valu=0.3", r"has no parameter 'valu'.*'value'"),
         ("fixed-reservation:0.3", "is not PARAMETER=VALUE"),
+        ("zip", "moves its quotes between rounds"),
+        ("utility-only", "does not trade"),
     ],
 )
 def test_a_start_that_cannot_be_is_refused(start: str, why: str) -> None:

@@ -13,7 +13,9 @@ import torch
 
 from cosim.core.records import Field
 from cosim.policies import Policy, PolicyInputs, Spec, Transition, check_policy, create
-from cosim.policies.learning.td3 import MeanFieldTD3, follow, td_target
+from cosim.policies.learning.networks import follow
+from cosim.policies.learning.returns import td_target
+from cosim.policies.learning.td3 import MeanFieldTD3
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec, with_everybody
 
 FAMILIES = ["mf-td3", "da-maddpg", "maddpg"]
@@ -232,3 +234,36 @@ def test_it_finds_what_pays_best(kind: str) -> None:
         now = following
     found = policy.act(now, explore=False)[:, 0]
     np.testing.assert_allclose(found, 0.5 * now.observation[:, 0], atol=0.15)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_it_is_judged_with_what_it_tries_at_last(kind: str) -> None:
+    """What it tries becomes narrower with time, also for whoever takes over its weights."""
+    learnt = make(kind, exploration=0.4, exploration_days=0.02, least_exploration=0.1)
+    live(learnt, 12)
+    judged = make(kind, exploration=0.4, exploration_days=0.02, least_exploration=0.1)
+    assert judged.width == pytest.approx([0.05, 0.05, 0.4])
+    judged.load_weights(learnt.weights())
+    assert judged.width == pytest.approx(learnt.width)
+    days = 11 * 0.25 / 24.0
+    assert learnt.width[2] == pytest.approx(max(0.4 * np.exp(-days / 0.02), 0.1))
+
+
+def test_weights_from_before_that_was_kept_are_taken() -> None:
+    weights = make("mf-td3").weights()
+    del weights["trying.days"]
+    judged = make("mf-td3")
+    judged.load_weights(weights)
+    assert judged.width[2] == pytest.approx(0.3)
+
+
+def test_maddpg_learns_from_decisions_that_it_took_for_all() -> None:
+    """Of what somebody else decided for one of them nobody can say by how much it departed from the rule."""
+    policy = make("maddpg")
+    rng, ends = np.random.default_rng(3), np.zeros(4, dtype=bool)
+    known = [with_everybody(sample_inputs(SPEC, 4, rng), SPEC) for _ in range(5)]
+    others = [ends, np.array([True, False, False, False]), ends, ends]
+    for (now, following), other in zip(pairwise(known), others, strict=True):
+        policy.learn(Transition(now, policy.act(now), np.ones(4), following, ends, ends, ~other))
+    counts = policy.memory.at(np.arange(3))["counts"]
+    assert counts.tolist() == [[1.0] * 4, [0.0] * 4, [1.0] * 4]

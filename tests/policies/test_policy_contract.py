@@ -71,7 +71,6 @@ def test_defaults_are_those_of_a_rule() -> None:
     assert policy.requote(None) is None and policy.learn(None) == {} and policy.weights() == {}
     policy.load_weights({})
     policy.reset()
-    policy.reset(np.array([0]))
 
 
 def test_rule_takes_no_weights() -> None:

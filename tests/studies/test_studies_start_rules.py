@@ -17,7 +17,7 @@ BOTH = ("reservation", "setpoint")
     [
         (cases.ELECTRIC, "zip,mf-ppo", ["fixed-reservation:value=0.25", "price-taker:confidence=0"]),
         (cases.HEATED, "mf-q", ["price-taker:confidence=0.7", "price-taker:confidence=0"]),
-        (cases.ELECTRIC, "mf-ppo:start=zip,mf-q", ["zip", "zip"]),
+        (cases.ELECTRIC, "mf-ppo:start=price-taker,mf-q", ["price-taker", "price-taker"]),
         (cases.ELECTRIC, "mf-ppo:start=nothing", ["self-consumption", "self-consumption"]),
     ],
 )

@@ -58,22 +58,24 @@ class MeanFieldActorCritic(LevelLearner):
         super().__init__(spec, n, config, seed=seed, label=label)
         self.start_near_rule(self.actor, -self.config.steepness * np.abs(self.levels))
 
-    def _rates(self) -> list[dict[str, Any]]:
+    def _add_networks(self) -> None:
         self.actor = self._network("actor", self.input_names, self._per_level())
+
+    def _rates(self) -> list[dict[str, Any]]:
         return [*super()._rates(), {"params": self.actor.parameters, "lr": self.config.actor_rate}]
 
     def _learning(self) -> list[Networks]:
         return [*super()._learning(), self.actor]
 
     def _policy(self, rows: Tensor) -> Tensor:
-        return self._all(self.actor(rows)).softmax(dim=-1)
+        return self._by_level(self.actor(rows)).softmax(dim=-1)
 
     def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """sum_l pi(l) [Q(l) - v] has the policy gradient as its derivative: v, constant in l, takes nothing
         from it."""
-        log_odds = self._all(self.actor(batch.rows)).log_softmax(dim=-1)
+        log_odds = self._by_level(self.actor(batch.rows)).log_softmax(dim=-1)
         odds = log_odds.exp()
-        q = self._all(self.quality(batch.rows)).detach()
+        q = self._by_level(self.quality(batch.rows)).detach()
         advantage = q - (q * odds.detach()).sum(-1, keepdim=True)
         entropy = -(odds * log_odds).sum(-1)
         gain = ((odds * advantage).sum(-1) + self.config.entropy * entropy) * batch.mask

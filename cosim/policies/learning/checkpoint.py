@@ -20,7 +20,9 @@ FORMAT = 1
 """Version of the file's layout; raised when an older cosim could not read it."""
 ENDING = ".pt"
 _MOST_NAMED = 5
-_TEXTS = ("policy", "sharing", "cosim")
+_TEXTS = ("policy", "sharing", "basis", "cosim")
+_YOUNGER = ("basis",)
+"""Texts that files from before do not have."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Checkpoint:
     """Fields of its action."""
     weights: Mapping[str, FloatArray]
     """`Policy.weights`."""
+    basis: str = ""
+    """`Policy.basis`; empty: nothing is known of it."""
     cosim: str = __version__
     """Version that wrote it."""
 
@@ -53,6 +57,7 @@ def checkpoint_of(policy: Policy) -> Checkpoint:
         inputs=tuple(item.name for item in (*spec.observation, *spec.mean_field)),
         actions=tuple(item.name for item in spec.action),
         weights=policy.weights(),
+        basis=policy.basis,
     )
 
 
@@ -99,15 +104,37 @@ def read(path: Path) -> Checkpoint:
             )
         )
     try:
-        return Checkpoint(
-            **{name: str(content[name]) for name in _TEXTS},
+        texts = dict.fromkeys(_YOUNGER, "") | {name: content[name] for name in _TEXTS if name in content}
+        found = Checkpoint(
+            **{name: str(text) for name, text in texts.items()},
             prosumers=int(content["prosumers"]),
             inputs=tuple(map(str, content["inputs"])),
             actions=tuple(map(str, content["actions"])),
-            weights={str(name): part.numpy().astype(float) for name, part in content["weights"].items()},
+            weights={str(name): _numbers(part) for name, part in content["weights"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(_no_checkpoint(path, f"{type(error).__name__}: {error}")) from error
+    wrong = [name for name, part in found.weights.items() if not np.isfinite(part).all()]
+    if wrong:
+        raise InputError(
+            Problem(
+                f"{path} holds what is no finite number in {', '.join(wrong[:_MOST_NAMED])}",
+                "the policy diverged, or the file was changed: train anew",
+            )
+        )
+    return found
+
+
+def _numbers(part: Any) -> FloatArray:
+    """Of a tensor of real numbers.
+
+    Raises:
+        TypeError: if it is of something else.
+    """
+    if part.is_complex():
+        raise TypeError("weights have to be real numbers")
+    numbers: FloatArray = part.numpy().astype(float)
+    return numbers
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -157,6 +184,8 @@ def _differences(found: Checkpoint, policy: Policy) -> list[str]:
         return [f"this is policy {policy.name!r}"]
     own = checkpoint_of(policy)
     differences = []
+    if found.basis and own.basis and found.basis != own.basis:
+        differences.append(f"it learnt {found.basis}, here it is {own.basis}")
     if found.sharing != own.sharing:
         differences.append(f"it was learnt with sharing {found.sharing!r}, here it is {own.sharing!r}")
     elif own.sharing == "none" and found.prosumers != own.prosumers:
@@ -168,6 +197,17 @@ def _differences(found: Checkpoint, policy: Policy) -> list[str]:
         differences += _fields(f"lacks {what}", [name for name in here if name not in there])
         differences += _fields(f"has {what}", [name for name in there if name not in here], ", unknown here")
     return differences
+
+
+def misfits(own: Mapping[str, FloatArray], given: Mapping[str, FloatArray]) -> list[str]:
+    """How weights differ in names and shapes from those of a policy, in words."""
+    problems = [f"lacks {name}" for name in own if name not in given]
+    problems += [f"has {name}, which is nothing here" for name in given if name not in own]
+    return problems + [
+        f"{name} has shape {given[name].shape}, not {own[name].shape}"
+        for name in own
+        if name in given and given[name].shape != own[name].shape
+    ]
 
 
 def _fields(head: str, names: list[str], tail: str = "") -> list[str]:

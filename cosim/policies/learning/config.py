@@ -68,9 +68,7 @@ class LearnerConfig(Config):
         le=24,
     )
     discount: float = setting(0.5, about="What a reward of tomorrow counts today.", ge=0, le=1)
-    exploration: float = setting(
-        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
-    )
+    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
     foresight: bool = setting(
         True, about="Whether it reads the own forecast of the coming day: own load and own production."
     )

@@ -141,15 +141,23 @@ class Levels:
 
     def entropy(self, out: Tensor) -> Tensor:
         """See `Distribution`."""
-        odds = self.odds(out)
-        return -(odds * (odds + 1e-12).log()).sum(-1)
+        return entropy_of(self.odds(out))
 
     def mean(self, out: Tensor) -> Tensor:
         """See `Distribution`."""
-        import torch
+        return mean_of(self.odds(out), self.levels)
 
-        odds = self.odds(out)
-        return (odds * torch.as_tensor(self.levels, dtype=odds.dtype, device=odds.device)).sum(-1)
+
+def entropy_of(odds: Tensor) -> Tensor:
+    """Of probabilities of levels, (..., L) to (...) [nat]."""
+    return -(odds * (odds + 1e-12).log()).sum(-1)
+
+
+def mean_of(odds: Tensor, levels: FloatArray) -> Tensor:
+    """Mean of levels, shape (L,) or (A, L), by their probabilities, (..., A, L) to (..., A)."""
+    import torch
+
+    return (odds * torch.as_tensor(levels, dtype=odds.dtype, device=odds.device)).sum(-1)
 
 
 def sampled(share: FloatArray, drawn: FloatArray) -> IntArray:

@@ -16,6 +16,8 @@ from cosim.policies.outlook import Outlook
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
 NET = "net_forecast_kwh"
+DAY_HOURS = 24.0
+"""How far ahead the coming day goes, however far the outlook does [h]."""
 DAILY_KW = 0.25
 """What counts as one of a household's mean power over a day."""
 PER_PERIOD = "_kwh"
@@ -82,13 +84,14 @@ class DayAhead:
 
     @staticmethod
     def encode(outlook: Outlook) -> FloatArray:
-        """Shape (n, 2), of order one."""
+        """Shape (n, 2), of order one; of less than a day where the run ends before."""
         net = np.zeros((outlook.count, len(outlook)))
         for owned in outlook.devices.values():
             envelope = owned.envelope
             firm = owned.role == "load" and envelope.store is None and envelope.total_kwh is None
             if envelope.carrier == "electricity" and (firm or owned.role == "generation"):
                 np.add.at(net.T, owned.owner, envelope.low_kwh.T)
+        net = net[: max(round(DAY_HOURS / outlook.period_hours), 1)]
         split = np.stack([np.maximum(net, 0.0), np.maximum(-net, 0.0)])
         return energy_rows(split.mean(axis=1) / outlook.period_hours)
 
@@ -135,9 +138,6 @@ class Encoder:
             *(f"has {spec.action[place].name}" for place in self._devices),
             *mean_field.names,
         )
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     def band(self, inputs: PolicyInputs) -> tuple[FloatArray, FloatArray]:
         """Lowest feed-in and highest retail price of every prosumer's tariff [EUR/kWh], shape (n,) each; 0

@@ -7,11 +7,11 @@ With m(t) the price when it was last that time of day (before it was seen: the u
 
     p(t) = m(t) + k u f(x(t)),
 
-f a network, fitted to (p(t) - m(t)) / u with Huber's loss on all days seen so far, and k in [0, 1] the trust
-in it: the slope of what happened over what f had said beforehand, so that it is believed as far as it was
-right (k = 0 at first: the rule as it is). Where a window is gone through again, its periods are no test of f:
-trust is judged by those that were not learnt from. p(t) stays within the public band of prices, widened to
-what was seen.
+f a network, fitted to (p(t) - m(t)) / u with Huber's loss on the days seen so far (the last 200) and cut to
+plus or minus 2, and k in [0, 1] the trust in it: the slope of what happened over what f had said beforehand,
+so that it is believed as far as it was right (k = 0 at first: the rule as it is). Where a window is gone
+through again, its periods are no test of f: trust is judged by those that were not learnt from. p(t) stays
+within the public band of prices, widened to what was seen.
 
 Everybody plans against what is expected, and what is expected is fitted to what came of everybody's plans:
 where neither changes any more the expectation is rational (Muth, Econometrica 29(3), 1961), which is the
@@ -218,7 +218,7 @@ class Expectation:
             foretold = np.zeros(count)
             if name in public.weather:
                 foretold = (public.weather[name] - nothing) / one
-            weather += [foretold, np.full(count, foretold.mean())]
+            weather += [foretold, np.full(count, foretold[: self._per_day].mean())]
         seen = [last[:, 0], last[:, 1], np.full(count, day)]
         seen += [surprise * np.exp(-lead / FADES_H), np.ones(count)]
         read = np.column_stack([*waves, lead / 24.0, *weather, *seen])

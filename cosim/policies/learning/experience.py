@@ -100,19 +100,27 @@ class Standing:
     """
 
     def __init__(self, most: int) -> None:
-        self._kept: deque[tuple[FloatArray, Decision]] = deque(maxlen=most)
+        self._kept: deque[tuple[FloatArray, Decision, FloatArray | None]] = deque(maxlen=most)
 
-    def keep(self, inputs: PolicyInputs, decision: Decision) -> None:
-        """A decision stands in the period of these inputs."""
-        self._kept.append((inputs.observation, decision))
+    def keep(self, inputs: PolicyInputs, decision: Decision, read: FloatArray | None) -> None:
+        """A decision stands in the period of these inputs; `read` is what networks read of it, shape (n, F),
+        if it was made there."""
+        self._kept.append((inputs.observation, decision, read))
 
     def of(self, inputs: PolicyInputs) -> Decision | None:
         """The decision that stood in the period of these inputs, which is then over; None if none is
         known."""
         while self._kept:
-            known, decision = self._kept.popleft()
-            if known is inputs.observation or np.array_equal(known, inputs.observation):
+            known, decision, _ = self._kept.popleft()
+            if _same(known, inputs):
                 return decision
+        return None
+
+    def read_of(self, following: PolicyInputs) -> FloatArray | None:
+        """What networks read of the period after that of the last `of`, shape (n, F), if a decision was made
+        there already: what they would read now tells of later periods, too."""
+        if self._kept and _same(self._kept[0][0], following):
+            return self._kept[0][2]
         return None
 
     def clear(self) -> None:
@@ -125,13 +133,16 @@ class Standing:
         Args:
             last: The decision that stands now.
         """
-        found: dict[int, Decision] = {id(decision): decision for _, decision in self._kept}
+        found: dict[int, Decision] = {id(decision): decision for _, decision, _ in self._kept}
         if last is not None:
             found[id(last)] = last
         place = {key: number for number, key in enumerate(found)}
         return {
             "decisions": [decision.state() for decision in found.values()],
-            "kept": [(known.copy(), place[id(decision)]) for known, decision in self._kept],
+            "kept": [
+                (known.copy(), place[id(decision)], None if read is None else read.copy())
+                for known, decision, read in self._kept
+            ],
             "last": None if last is None else place[id(last)],
         }
 
@@ -139,9 +150,13 @@ class Standing:
         """Go on from `state`; returns the decision that stands."""
         decisions = [Decision.of_state(each) for each in state["decisions"]]
         self._kept.clear()
-        for known, number in state["kept"]:
-            self._kept.append((np.array(known), decisions[number]))
+        for known, number, read in state["kept"]:
+            self._kept.append((np.array(known), decisions[number], None if read is None else np.array(read)))
         return None if state["last"] is None else decisions[state["last"]]
+
+
+def _same(observed: FloatArray, inputs: PolicyInputs) -> bool:
+    return observed is inputs.observation or np.array_equal(observed, inputs.observation)
 
 
 def stacked(experiences: Sequence[Experience], name: str) -> FloatArray:

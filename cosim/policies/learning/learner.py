@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.core.arrays import BoolArray, FloatArray, IntArray
+from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
-from cosim.errors import InputError, PolicyError, Problem
+from cosim.errors import InputError, PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
-from cosim.policies.learning.checkpoint import start_from
+from cosim.policies.learning.checkpoint import misfits, start_from
 from cosim.policies.learning.config import LearnerConfig
-from cosim.policies.learning.encoding import NET
+from cosim.policies.learning.divergence import MOST_WEIGHT, unless_diverged
+from cosim.policies.learning.encoding import DAY_HOURS, NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import MeanField
 from cosim.policies.learning.start import (
@@ -25,17 +26,15 @@ from cosim.policies.learning.start import (
     NOTHING,
     ONCE_A_DAY,
     SELDOM,
+    learnt_actions,
     plans,
     start_policy,
     tells_setpoints,
     usual_start,
-    usually_left,
 )
 from cosim.policies.learning.view import Others, View
-from cosim.policies.rules.baseline import EXPECTED_PRICE
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from cosim.policies.learning.expectation import Expectation
@@ -45,12 +44,10 @@ FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
 KEPT_DAYS = 4
 """How long a decision waits for what comes of it: longer than any gate closure."""
-MOST_WEIGHT = 1e4
-"""A weight beyond has diverged, and so has one that is no number: those that are learnt are of order one."""
 
 
 class Learner(Policy):
-    """Starts from a rule; a family implements `_decide`, `_take`, `_learning` and what it keeps.
+    """Starts from a rule; a family implements `_decide`, `_take`, `_update`, `_learning` and what it keeps.
 
     Args:
         spec: Fields of its inputs and actions.
@@ -75,9 +72,11 @@ class Learner(Policy):
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
+        from cosim.policies.learning.networks import chosen_device
+
         own, hours = self.config, spec.period_hours
         self.learns = not own.freeze
-        self.device = _device(own.device)
+        self.device = chosen_device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
         self.foresight = own.foresight and spec.observes(NET)
@@ -88,14 +87,16 @@ class Learner(Policy):
         self.start = start_policy(self.starts_from, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
-            self.horizon_hours = self.start.horizon_hours
+            self.horizon_hours = max(self.start.horizon_hours, DAY_HOURS if self.foresight else 0.0)
         wanted = own.decide_hours or self.usual_hours
         self.hold = 1 if hours is None else max(round(wanted / hours), 1)
         """Periods for which a decision stands."""
         self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
         self.gamma = own.discount ** (1.0 / self.decisions_per_day)
         """Discount from one decision to the next."""
-        self.learnt = self._learnt()
+        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
+        """Decisions from one update to the next."""
+        self.learnt = learnt_actions(spec, self.start, own.leaves, margins=own.margins == "learn")
         """Which actions it learns, shape (A,); the others stay the rule's."""
         if own.sharing == "group":
             self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
@@ -132,24 +133,6 @@ class Learner(Policy):
 
         return Expectation(self.spec, self.draw("expectation"), self.draw("expectation rows"))
 
-    def _learnt(self) -> BoolArray:
-        """Which actions are not left to the rule, shape (A,).
-
-        Raises:
-            InputError: if the settings leave a field that there is not.
-        """
-        names, left = [field.name for field in self.spec.action], self.config.leaves
-        for name in left or ():
-            if name not in names:
-                raise InputError(
-                    Problem(
-                        f"{name!r} is no field of the action", f"valid: {', '.join(names)}", path="leaves"
-                    )
-                )
-        left = usually_left(self.start) if left is None else left
-        everything = self.config.margins == "learn"
-        return np.array([name not in left and (everything or is_a_device(name)) for name in names], bool)
-
     # What a family implements
 
     @abstractmethod
@@ -166,8 +149,12 @@ class Learner(Policy):
         return None
 
     @abstractmethod
-    def _take(self, experience: Experience) -> dict[str, float]:
-        """Take in a decision that is over; update when it is time. Metrics of an update."""
+    def _take(self, experience: Experience) -> bool:
+        """Take in a decision that is over; whether it is time to learn."""
+
+    @abstractmethod
+    def _update(self) -> dict[str, float]:
+        """Learn from what was taken in; metrics."""
 
     @abstractmethod
     def _learning(self) -> Sequence[Networks]:
@@ -206,6 +193,11 @@ class Learner(Policy):
         return self._decision is None or self._age >= self.hold
 
     @property
+    def basis(self) -> str:
+        """A shift means nothing without the rule that it departs from."""
+        return f"a departure from {self.starts_from}, held for {24.0 / self.decisions_per_day:g} h"
+
+    @property
     def looks_now(self) -> bool:
         """Before a decision, and whenever the rule that it started from looks."""
         starts = self.start is not None and plans(self.start) and self.start.looks_now
@@ -219,23 +211,37 @@ class Learner(Policy):
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
         """The rule's action, shifted by what was decided last; decides anew when it is time. Shape (n, A)."""
-        base = self._base(inputs)
+        base = self._base(inputs, explore)
         if self.n == 0 or self.fallen:
             return base
-        decision = None if self._due else self._decision
-        if decision is None:
-            rows, tries = self.view.rows(inputs), explore and not self.config.freeze
-            if self.view.begins_blind and tries and self.learns:  # so that it knows what to do on a first day
-                away = self.draw("look away").random(self.n) < self.config.look_away
-                rows = self.view.looking_away(rows, away)
-            shift, notes = self._decide(rows, tries)
-            mask = inputs.action_mask & self.learnt
-            decision, self._age = Decision(rows, np.where(self.learnt, shift, 0.0), mask, notes), 0
-            self._decision = decision
+        decision, read = self._decision, None
+        if decision is None or self._due:
+            read = self.view.rows(inputs)
+            decision = self._decision = self._anew(inputs, read, explore and not self.config.freeze)
+            self._age = 0
         self._age += 1
         self.view.remember(inputs)
-        self._standing.keep(inputs, decision)
+        self._standing.keep(inputs, decision, read)
         return np.clip(base + decision.shift, -1.0, 1.0)
+
+    def _anew(self, inputs: PolicyInputs, rows: FloatArray, tries: bool) -> Decision:
+        """A new decision, from what networks read of the period, shape (n, F)."""
+        if self.view.begins_blind and tries and self.learns:  # so that it knows what to do on a first day
+            away = self.draw("look away").random(self.n) < self.config.look_away
+            rows = self.view.looking_away(rows, away)
+        shift, notes = self._decide(rows, tries)
+        return Decision(rows, np.where(self.learnt, shift, 0.0), inputs.action_mask & self.learnt, notes)
+
+    def _shaped(self, rows: FloatArray) -> Tensor:
+        """Rows of n prosumers, (n, F), for the networks, (G, n / G, F)."""
+        import torch
+
+        shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
+        return shaped.reshape(self.networks, self.n // max(self.networks, 1), -1)
+
+    def _tries(self, drawn: Callable[[np.random.Generator], FloatArray]) -> FloatArray:
+        """What chance says of each field of the action, from its own generator, shape (n, A)."""
+        return np.column_stack([drawn(self.draw(f"try {item.name}")) for item in self.spec.action])
 
     def learn(self, transition: Transition) -> dict[str, float]:
         """Add one period to the decision that stood in it; learn from the decision when it is over."""
@@ -261,15 +267,18 @@ class Learner(Policy):
         ended = bool(transition.terminated.any() or transition.truncated.any())
         if decision.periods < self.hold and not ended:
             return {}
-        experience = self._experience(decision, transition, ended)
-        return self._guarded(lambda: self._take(experience), self._numbers())
+        is_time = self._take(self._experience(decision, transition, ended))
+        return self._guarded(self._update, self._numbers()) if is_time else {}
 
     def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
         """A decision that is over."""
         following = transition.next_inputs
         net_kw = decision.net_kwh / (decision.periods * (self.spec.period_hours or 1.0))
         hindsight = self.view.hindsight(following, net_kw)
-        return Experience(decision, self.view.rows(following), hindsight, transition.terminated, not ended)
+        read = self._standing.read_of(following)  # decided already, where gates close early
+        if read is None:
+            read = self.view.rows(following)
+        return Experience(decision, read, hindsight, transition.terminated, not ended)
 
     def _guarded(
         self, update: Callable[[], dict[str, float]], numbers: Mapping[str, Tensor]
@@ -283,17 +292,9 @@ class Learner(Policy):
         Raises:
             PolicyError: if they or the metrics are no longer finite, or absurd, and the run is to stop.
         """
-        import torch
-
-        before = {name: part.detach().clone() for name, part in numbers.items()}
-        metrics = update()
-        wrong = [name for name, part in numbers.items() if not bool((part.abs() < MOST_WEIGHT).all())]
-        wrong += [name for name, value in metrics.items() if not np.isfinite(value)]
+        metrics, wrong = unless_diverged(update, numbers)
         if not wrong:
             return metrics
-        with torch.no_grad():
-            for name, part in numbers.items():
-                part.copy_(before[name])
         if self.config.diverged == "stop":
             raise PolicyError(
                 f"diverged: {', '.join(wrong[:3])} not finite, or beyond {MOST_WEIGHT:g}; the weights before "
@@ -303,7 +304,7 @@ class Learner(Policy):
         self._standing.clear()
         return {FALLEN_BACK: 1.0}
 
-    def _base(self, inputs: PolicyInputs) -> FloatArray:
+    def _base(self, inputs: PolicyInputs, explore: bool) -> FloatArray:
         """What the start rule does, shape (n, A)."""
         if self.starts_from == NOTHING:
             return np.zeros_like(inputs.rule_action)
@@ -311,16 +312,16 @@ class Learner(Policy):
             return inputs.rule_action.copy()
         if self.expectation is not None and self.n and not self.fallen:
             inputs = self.expectation.expecting(inputs, learning=self.learns)
-        return self.start.act(inputs)
+        return self.start.act(inputs, explore)
 
-    def reset(self, rows: IntArray | None = None) -> None:
+    def reset(self) -> None:
         """A new episode begins: nothing stands, nothing is remembered of the day before. What was learnt
         stays."""
         self._standing.clear()
         self.view.forget()
         self._decision, self._age = None, 0
         if self.start is not None:
-            self.start.reset(rows)
+            self.start.reset()
         if self.expectation is not None:
             self.expectation.forget()
 
@@ -348,12 +349,12 @@ class Learner(Policy):
         own, parts = self.weights(), {_part(name) for name in weights}
         younger = {name: kept for name, kept in self._beside().items() if _part(name) not in parts}
         weights = younger | dict(weights)
-        problems = [f"lacks {name}" for name in own if name not in weights]
-        problems += [f"has {name}, which is nothing here" for name in weights if name not in own]
+        problems = misfits(own, weights)
+        absurd = (name for each in self._learning() for name in each.weights() if name in weights)
         problems += [
-            f"{name} has shape {weights[name].shape}, not {own[name].shape}"
-            for name in own
-            if name in weights and weights[name].shape != own[name].shape
+            f"{name} has a weight beyond {MOST_WEIGHT:g}"
+            for name in absurd
+            if not bool((np.abs(weights[name]) < MOST_WEIGHT).all())
         ]
         if problems:
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
@@ -396,24 +397,3 @@ class Learner(Policy):
 def _part(name: str) -> str:
     """What a weight belongs to."""
     return name.partition(".")[0]
-
-
-def is_a_device(action: str) -> bool:
-    """Whether an action is about a device, and not the margin of a quote."""
-    return "." in action or action == EXPECTED_PRICE
-
-
-def _device(wanted: str) -> torch.device:
-    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and
-    small networks are no slower."""
-    import torch
-
-    found = torch.cuda.is_available()
-    if wanted == "cuda" and not found:
-        raise InputError(
-            Problem("cuda was asked for, and torch finds no GPU", "write auto or cpu", path="device")
-        )
-    if wanted == "cpu" or not found:
-        torch.set_num_threads(1)
-        return torch.device("cpu")
-    return torch.device("cuda")

@@ -5,7 +5,6 @@ level (Q), and the memory that they learn it from. How they choose is in a file 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,12 @@ from cosim.core.config import setting
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.batches import Batch, remembered
 from cosim.policies.learning.config import LearnerConfig
-from cosim.policies.learning.distributions import sampled
-from cosim.policies.learning.experience import Experience
+from cosim.policies.learning.distributions import entropy_of, mean_of, sampled
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.mean_action import MeanAction, Source
-from cosim.policies.learning.returns import Scale, explained
+from cosim.policies.learning.rehearsal import Rehearsing
+from cosim.policies.learning.returns import explained
 from cosim.policies.learning.start import LEFT_OUT, differing, usual_levels
-from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,11 +39,11 @@ class LevelsConfig(LearnerConfig):
         + LEFT_OUT,
         min_length=2,
     )
-    mean_action: Source = setting(
-        "public",
+    mean_action: Source | None = setting(
+        None,
         about="How the others acted in the previous step. `public`: inferred from the public book. `true`: "
-        "what they really did (an ablation, not private). `none`: unknown; with `mean_field: none` an "
-        "independent learner.",
+        "what they really did (an ablation, not private). `none`: unknown. Left out: `public`, and `none` "
+        "with `mean_field: none`, an independent learner.",
     )
     hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     caution: float = setting(
@@ -55,7 +53,6 @@ class LevelsConfig(LearnerConfig):
         ge=0,
     )
     learning_rate: float = setting(2e-3, about="Step size of Adam for the values of levels.", gt=0)
-    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
     memory_days: float = setting(200.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
     batch: int = setting(8, about="Decisions drawn from memory in each step of Adam, of all prosumers.", ge=1)
     steps: int = setting(10, about="Steps of Adam in each update.", ge=1)
@@ -74,7 +71,7 @@ class LevelsConfig(LearnerConfig):
         return None if levels is None else differing(levels)
 
 
-class LevelLearner(Learner):
+class LevelLearner(Rehearsing):
     """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_learning`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
@@ -97,6 +94,7 @@ class LevelLearner(Learner):
 
     Config = LevelsConfig
     config: LevelsConfig
+    crosses = f"{Learner.crosses}; with mean_action true what all others did"
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
@@ -104,9 +102,11 @@ class LevelLearner(Learner):
         super().__init__(spec, n, config, seed=seed, label=label)
         import torch
 
+        from cosim.policies.learning.networks import follow
+
         own = self.config
         if own.mean_action == "true":
-            self.needs = (*self.needs, "everybody")
+            self.needs = tuple(dict.fromkeys((*self.needs, "everybody")))
         self.levels = np.array(own.levels or usual_levels(self.start))
         self._nearest = np.argsort(np.abs(self.levels), kind="stable")
         """Levels from the rule outwards: of equal ones the nearest is taken."""
@@ -118,14 +118,12 @@ class LevelLearner(Learner):
         self.baseline = self._network("baseline", known, ("value",))
         self.slow = self._network("value", reads, ("value",))
         """A slow copy of V, for targets."""
-        self._follow(1.0)
+        follow(self.slow.parameters, self.value.parameters, 1.0)
+        self._add_networks()
         self.optimiser = torch.optim.AdamW(self._rates(), weight_decay=own.decay)
-        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
-        """Decisions from one update to the next."""
-        self.memory: deque[Experience] = deque(maxlen=max(round(own.memory_days * self.decisions_per_day), 1))
-        self.fresh = 0
-        """Decisions since the last update."""
-        self.scale = Scale(n, pooled=own.sharing == "group")
+
+    def _most_days(self) -> float:
+        return self.config.memory_days
 
     # What a family implements
 
@@ -136,6 +134,9 @@ class LevelLearner(Learner):
     @abstractmethod
     def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """What the family learns besides Q: a loss of each network, shape (G,), and its metrics."""
+
+    def _add_networks(self) -> None:
+        """Networks that the family has besides."""
 
     def _learning(self) -> list[Networks]:
         """All that learn."""
@@ -150,7 +151,10 @@ class LevelLearner(Learner):
 
     def _others(self) -> MeanAction:
         """The mean action of the previous step is one more input."""
-        return MeanAction(self.spec, self.config.mean_action, self.hold)
+        own = self.config
+        return MeanAction(
+            self.spec, own.mean_action or ("none" if own.mean_field == "none" else "public"), self.hold
+        )
 
     # 1. Decide
 
@@ -161,7 +165,7 @@ class LevelLearner(Learner):
         with torch.no_grad():
             odds = self._policy(self._shaped(rows)).reshape(self.n, -1, len(self.levels))
         share = odds.cpu().numpy().astype(float)
-        drawn = np.column_stack([self.draw(f"try {name}").random(self.n) for name in self._fields])
+        drawn = self._tries(lambda chance: chance.random(self.n))
         if explore:
             chosen = sampled(share, drawn)
         else:
@@ -170,35 +174,19 @@ class LevelLearner(Learner):
             share = np.eye(len(self.levels))[chosen]
         return self.levels[chosen], {"chosen": chosen.astype(float), "odds": share}
 
-    def _shaped(self, rows: FloatArray) -> Tensor:
-        """Rows of n prosumers, (n, F), for the networks, (G, n / G, F)."""
-        import torch
-
-        shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-        return shaped.reshape(self.networks, self.n // max(self.networks, 1), -1)
-
-    # 2. Collect
-
-    def _take(self, experience: Experience) -> dict[str, float]:
-        self.scale.add(experience.decision.reward)
-        self.memory.append(experience)
-        self.fresh += 1
-        if self.fresh < self.every:
-            return {}
-        self.fresh = 0
-        return self._update()
-
-    # 3. Learn
+    # 2. Learn
 
     def _update(self) -> dict[str, float]:
         import torch
+
+        from cosim.policies.learning.networks import as_floats, follow
 
         metrics: dict[str, float] = {}
         for batch in self._drawn():
             target = self._target(batch)
             weight = batch.weight
             count = weight.sum(1).clamp(min=1.0)
-            q = self._all(self.quality(batch.rows))
+            q = self._by_level(self.quality(batch.rows))
             contrast = advantage(q, batch.chosen, batch.odds, batch.mask)
             known = self.baseline(batch.knowing).squeeze(-1) + contrast
             with torch.no_grad():
@@ -210,14 +198,13 @@ class LevelLearner(Learner):
             self.optimiser.zero_grad()
             torch.autograd.backward((q_loss + family_loss).sum())
             self.optimiser.step()
-        self._follow(self.config.follow)
+        follow(self.slow.parameters, self.value.parameters, self.config.follow)
         with torch.no_grad():
             odds = self._policy(batch.rows)
-            entropy = -(odds * (odds + 1e-12).log()).sum(-1)
-            mean = (odds * torch.as_tensor(self.levels, dtype=odds.dtype, device=odds.device)).sum(-1)
+            entropy, mean = entropy_of(odds), mean_of(odds, self.levels)
             acts = batch.mask.sum().clamp(min=1.0)
             real = weight > 0.0
-            fits = explained(_numbers(target[real]), _numbers(known[real])) if bool(real.any()) else 0.0
+            fits = explained(as_floats(target[real]), as_floats(known[real])) if bool(real.any()) else 0.0
             return {
                 "q_loss": float(q_loss.mean()),
                 "entropy": float((entropy * batch.mask).sum() / acts),
@@ -255,11 +242,13 @@ class LevelLearner(Learner):
         """Q of every level of every field, the others being left to the policy [EUR], shape (n, A, L)."""
         import torch
 
+        from cosim.policies.learning.networks import as_floats
+
         with torch.no_grad():
             rows = self._shaped(self.view.rows(inputs))
-            q, odds = self._all(self.quality(rows)), self._policy(rows)
+            q, odds = self._by_level(self.quality(rows)), self._policy(rows)
             found = self.value(rows).unsqueeze(-1) + q - (q * odds).sum(-1, keepdim=True)
-        return _numbers(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
+        return as_floats(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
 
     # Networks
 
@@ -283,17 +272,9 @@ class LevelLearner(Learner):
         with torch.no_grad():
             network.parameters[-1].copy_(torch.as_tensor(np.tile(bias, len(self._fields))))
 
-    def _all(self, outputs: Tensor) -> Tensor:
+    def _by_level(self, outputs: Tensor) -> Tensor:
         """Outputs of a network by field and level, (G, B, A, L)."""
         return outputs.reshape(*outputs.shape[:-1], len(self._fields), len(self.levels))
-
-    def _follow(self, share: float) -> None:
-        """Move the slow copy towards what is learnt."""
-        import torch
-
-        with torch.no_grad():
-            for part, new in zip(self.slow.parameters, self.value.parameters, strict=True):
-                part.lerp_(new, share)
 
     # What is kept
 
@@ -301,28 +282,18 @@ class LevelLearner(Learner):
         return {"slow": self.slow.parameters}
 
     def _loaded(self) -> None:
-        self._follow(1.0)
+        from cosim.policies.learning.networks import follow
+
+        follow(self.slow.parameters, self.value.parameters, 1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory, the slow copy and the optimiser as well."""
-        return {
-            **super().state_dict(),
-            "slow": self.slow.weights(),
-            "optimiser": plain(self.optimiser.state_dict()),
-            "memory": [each.state() for each in self.memory],
-            "fresh": self.fresh,
-            "scale": self.scale.state(),
-        }
+        """The slow copy as well."""
+        return {**super().state_dict(), "slow": self.slow.weights()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Policy.load_state_dict`."""
         super().load_state_dict(state)
         self.slow.load(state["slow"])
-        self.optimiser.load_state_dict(tensors(state["optimiser"]))
-        self.memory.clear()
-        self.memory.extend(Experience.of_state(each) for each in state["memory"])
-        self.fresh = int(state["fresh"])
-        self.scale.load_state(state["scale"])
 
 
 def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
@@ -336,7 +307,3 @@ def advantage(q: Tensor, chosen: Tensor, odds: Tensor, mask: Tensor) -> Tensor:
         mask: 1 where there is something to decide, shape (..., A).
     """
     return ((q * (chosen - odds)).sum(-1) * mask).sum(-1)
-
-
-def _numbers(values: Tensor) -> FloatArray:
-    return np.asarray(values.detach().cpu().numpy(), dtype=float)

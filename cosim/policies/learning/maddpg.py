@@ -13,15 +13,14 @@ market. Read after td3.py, whose steps they share: both are DDPG, so one critic,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import field_validator
-
-from cosim.core.arrays import FloatArray
-from cosim.core.config import setting
+from cosim.core.arrays import BoolArray, FloatArray
 from cosim.errors import PolicyError
 from cosim.policies.contract import PolicyInputs
-from cosim.policies.learning.td3 import MeanFieldTD3, TD3Config
+from cosim.policies.learning.experience import Decision
+from cosim.policies.learning.slope_config import DDPGConfig, MADDPGConfig
+from cosim.policies.learning.td3 import MeanFieldTD3
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,43 +30,6 @@ COPIES = 9
 itself and its target while it learns, and two that pass."""
 BATCHES = 6
 """Batches of what critics read that exist at a time, and their gradients."""
-
-
-class DDPGConfig(TD3Config):
-    """Parameters of `da-maddpg`."""
-
-    hindsight: Literal["all", "public", "none"] = setting(
-        "public",
-        about="What critics know beyond what was known at the decision. `public`: what became public while "
-        "it stood, which stands for the others. `all`: the own inflexible energy as well. `none`: nothing.",
-    )
-    critics: Literal[1, 2] = setting(1, about="Critics of which the lowest value counts in targets.")
-    delay: int = setting(1, about="Steps of the critics for each step of the actor and the targets.", ge=1)
-    target_noise: float = setting(0.0, about="Standard deviation over which targets are smoothed.", ge=0)
-
-
-class MADDPGConfig(DDPGConfig):
-    """Parameters of `maddpg`."""
-
-    sharing: Literal["none", "federated", "group"] = setting(
-        "group",
-        about="`none`: every prosumer has an actor and a critic of its own. `group`: all of a label share "
-        "both. Not `federated`: a critic reads the private data of all whatever is shared.",
-    )
-    hindsight: Literal["all", "public", "none"] = setting(
-        "none",
-        about="What critics know beyond what all observed and did, as in `mf-td3`.",
-    )
-    memory_gib: float = setting(
-        8.0, unit="GiB", about="It refuses to start where its critics would take more memory.", gt=0
-    )
-
-    @field_validator("sharing")
-    @classmethod
-    def _is_honest(cls, sharing: str) -> str:
-        if sharing == "federated":
-            raise ValueError("its critics read the private data of all: write `none` or `group`")
-        return sharing
 
 
 class DoubleAuctionMADDPG(MeanFieldTD3):
@@ -88,6 +50,9 @@ class MADDPG(MeanFieldTD3):
     name = "maddpg"
     summary = "MADDPG: its critic sees what everybody observed and did; grows with their number"
     needs: tuple[str, ...] = ("own", "public", "outlook", "everybody")
+    crosses = (
+        "everything: critics read what all observed and did, with any sharing (group, the default; none)"
+    )
     Config = MADDPGConfig
     config: MADDPGConfig
 
@@ -100,7 +65,7 @@ class MADDPG(MeanFieldTD3):
 
     @property
     def _private(self) -> list[int]:
-        """Columns of a row that are not the same for all."""
+        """Columns of a row that are not of the mean field: the own ones, and the time of day."""
         public = set(self.view.encoder.mean_field.names)
         return [column for column, name in enumerate(self.input_names) if name not in public]
 
@@ -133,6 +98,11 @@ class MADDPG(MeanFieldTD3):
                 "know what all of them did (give all of them maddpg under one label, or use da-maddpg)"
             )
         return super().act(inputs, explore)
+
+    def _known(self, decision: Decision) -> BoolArray:
+        """Only if it decided for all of them: of an action of somebody else's nobody can say by how much it
+        departed from the rule."""
+        return decision.own & decision.own.all()
 
     def _read(self, batch: Mapping[str, Tensor], shift: Tensor, following: bool = False) -> Tensor:
         """Adds all the others; where the prosumer itself would be among them there are zeros. Others do what

@@ -50,7 +50,8 @@ class MeanAction:
         self._seen = 0
 
     def of(self, inputs: PolicyInputs, low: FloatArray, high: FloatArray) -> FloatArray:
-        """The mean action before the period that is decided, shape (n, K); zeros before the first.
+        """The mean action before the period that is decided, shape (n, K). Before the first: zeros of `true`,
+        and of `public` what the inputs say of a market that has not met yet.
 
         Args:
             inputs: What is known; its public information is that of the period before.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cosim.core.arrays import FloatArray
+from cosim.errors import InputError, Problem
 
 
 class Networks:
@@ -28,7 +29,8 @@ class Networks:
         outputs: Fields of the output.
         count: Networks, G.
         rng: Draws the weights: Xavier's uniform distribution (Glorot and Bengio, AISTATS 2010), the same for
-        all. device: Where they are.
+            all networks.
+        device: Where they are.
         last: Factor on the weights of the last layer; 0: the output is 0 to begin with.
     """
 
@@ -69,11 +71,6 @@ class Networks:
             if layer + 2 < len(parameters):
                 hidden = torch.tanh(hidden)
         return hidden
-
-    @property
-    def size(self) -> int:
-        """Numbers in one of the networks."""
-        return sum(part.shape[1] * part.shape[2] for part in self.parameters)
 
     def weights(self) -> dict[str, FloatArray]:
         """The weights by name, a copy: `actor.from.FIELD` (G, out), `actor.to.FIELD` (G, in + 1, the bias
@@ -120,6 +117,36 @@ def by_network(values: FloatArray, count: int, device: torch.device) -> Tensor:
     return torch.as_tensor(rows.reshape(count, n * times // max(count, 1), *values.shape[2:]), device=device)
 
 
+def as_floats(values: Tensor) -> FloatArray:
+    """Numbers of a tensor, in double precision."""
+    return np.asarray(values.detach().cpu().numpy(), dtype=float)
+
+
 def by_prosumer(values: Tensor, n: int) -> FloatArray:
     """The way back for one number each: (G, B) to (T, n)."""
-    return values.detach().cpu().numpy().astype(float).reshape(n, -1).T
+    return as_floats(values).reshape(n, -1).T
+
+
+def follow(target: Sequence[Tensor], weights: Sequence[Tensor], share: float) -> None:
+    """Move slow copies by a share of the way towards the weights (Polyak averaging)."""
+    with torch.no_grad():
+        for slow, part in zip(target, weights, strict=True):
+            slow.lerp_(part, share)
+
+
+def chosen_device(wanted: str) -> torch.device:
+    """Where networks are computed. On a CPU with one thread: sums are then the same on every machine, and
+    small networks are no slower.
+
+    Raises:
+        InputError: if a GPU is asked for and there is none.
+    """
+    found = torch.cuda.is_available()
+    if wanted == "cuda" and not found:
+        raise InputError(
+            Problem("cuda was asked for, and torch finds no GPU", "write auto or cpu", path="device")
+        )
+    if wanted == "cpu" or not found:
+        torch.set_num_threads(1)
+        return torch.device("cpu")
+    return torch.device("cuda")

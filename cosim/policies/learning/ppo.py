@@ -19,26 +19,33 @@ with many prosumers:
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import field_validator
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
-from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, usual_habits
-from cosim.policies.learning.learner import Learner, is_a_device
-from cosim.policies.learning.returns import TINY, Scale, clipped_loss, explained, lambda_returns
-from cosim.policies.learning.start import EVERY_HOUR, LEFT_OUT, NEAR, differing, plans, tells_setpoints
-from cosim.policies.learning.torch_state import plain, tensors
+from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, Tries, usual_habits
+from cosim.policies.learning.rehearsal import Rehearsing
+from cosim.policies.learning.returns import TINY, clipped_loss, explained, lambda_returns
+from cosim.policies.learning.start import (
+    EVERY_HOUR,
+    LEFT_OUT,
+    NEAR,
+    differing,
+    is_a_device,
+    plans,
+    tells_setpoints,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +59,7 @@ MOST_LOG_RATIO = 2.0
 it."""
 
 
-def _chosen(name: str) -> str:
+def _if_left_out(name: str) -> str:
     """What is said of a parameter that is left out."""
     few, many = getattr(FEW, name), getattr(MANY, name)
     words = [f"{one:g}" if isinstance(one, float) else f"{one}" for one in (few, many)]
@@ -64,20 +71,17 @@ class PPOConfig(LearnerConfig):
 
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
     critic_rate: float = setting(1e-3, about="Step size of Adam for critic and baseline.", gt=0)
-    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
-    distribution: Literal["normal", "levels"] | None = setting(
-        None, about="How it tries things. " + _chosen("distribution")
-    )
+    distribution: Tries | None = setting(None, about="How it tries things. " + _if_left_out("distribution"))
     levels: tuple[float, ...] | None = setting(
         None,
         about="What it chooses among for each field of the action, with `distribution: levels`: departures "
         "from the start rule. " + LEFT_OUT,
         min_length=2,
     )
-    exploration: float | None = setting(  # type: ignore[assignment]
+    exploration: float | None = setting(
         None,
         about="Standard deviation of what it tries at first, in units of the action. "
-        + _chosen("exploration")
+        + _if_left_out("exploration")
         + f" From a rule that plans at most {NEAR[-1]:g}, and {FINE:g} where it departs often from values.",
         gt=0,
         le=1,
@@ -95,20 +99,20 @@ class PPOConfig(LearnerConfig):
         lt=1,
     )
     hidden: int | None = setting(  # type: ignore[assignment]
-        None, about="Width of the two hidden layers of each network. " + _chosen("hidden"), ge=1, le=1024
+        None, about="Width of the two hidden layers of each network. " + _if_left_out("hidden"), ge=1, le=1024
     )
-    decay: float | None = setting(None, about="Weight decay of AdamW. " + _chosen("decay"), ge=0)
+    decay: float | None = setting(None, about="Weight decay of AdamW. " + _if_left_out("decay"), ge=0)
     memory_days: float | None = setting(
-        None, unit="d", about="Decisions of so many days are remembered. " + _chosen("memory_days"), gt=0
+        None, unit="d", about="Decisions of so many days are remembered. " + _if_left_out("memory_days"), gt=0
     )
     batch_days: float | None = setting(
         None,
         unit="d",
         about="Days drawn from memory for an update, the last one always among them. "
-        + _chosen("batch_days"),
+        + _if_left_out("batch_days"),
         gt=0,
     )
-    epochs: int | None = setting(None, about="Passes over these days. " + _chosen("epochs"), ge=1)
+    epochs: int | None = setting(None, about="Passes over these days. " + _if_left_out("epochs"), ge=1)
     trace: float = setting(
         0.9,
         about="Lambda of the advantages: 0 trusts the critic after one decision, 1 what happened.",
@@ -149,7 +153,7 @@ class Remembered:
     """Share of the variance of returns that the baseline foresaw."""
 
 
-class MeanFieldPPO(Learner):
+class MeanFieldPPO(Rehearsing):
     """Learns by clipped policy gradients, once a day."""
 
     name = "mf-ppo"
@@ -165,7 +169,6 @@ class MeanFieldPPO(Learner):
 
         from cosim.policies.learning.networks import Networks
 
-        self.habits = self._habits()
         own, reads, hidden = self.config, self.input_names, (self.habits.hidden,) * 2
         actions = [item.name for item in spec.action]
         self.tries = self._distribution(actions)
@@ -183,26 +186,24 @@ class MeanFieldPPO(Learner):
             ],
             weight_decay=self.habits.decay,
         )
-        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
-        """Decisions from one update to the next."""
-        most = max(round(self.habits.memory_days * self.decisions_per_day), self.every)
-        self.memory: deque[Experience] = deque(maxlen=most)
-        self.fresh = 0
-        """Decisions since the last update."""
-        self.scale = Scale(n, pooled=own.sharing == "group")
 
-    @property
-    def usual_hours(self) -> float:
-        """Once an hour from a rule that plans: it carries the day, and its values want fine steps."""
-        return EVERY_HOUR if plans(self.start) else super().usual_hours
+    def _most_days(self) -> float:
+        """Never less than is learnt from at once."""
+        return max(self.habits.memory_days, self.every / self.decisions_per_day)
 
-    def _habits(self) -> Habits:
+    @cached_property
+    def habits(self) -> Habits:
         """What the scenario says, and where it says nothing what suits how often it decides."""
         usual = usual_habits(
             self.decisions_per_day, plans(self.start), tells_setpoints(self.spec), self.config.distribution
         )
         said = {item.name: getattr(self.config, item.name) for item in fields(Habits)}
         return replace(usual, **{name: value for name, value in said.items() if value is not None})
+
+    @property
+    def usual_hours(self) -> float:
+        """Once an hour from a rule that plans: it carries the day, and its values want fine steps."""
+        return EVERY_HOUR if plans(self.start) else super().usual_hours
 
     @property
     def rehearses(self) -> bool:
@@ -224,25 +225,15 @@ class MeanFieldPPO(Learner):
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
         import torch
 
-        drawn = np.column_stack([self.draw(f"try {item.name}").random(self.n) for item in self.spec.action])
+        drawn = self._tries(lambda chance: chance.random(self.n))
         with torch.no_grad():
-            shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-            out = self.actor(shaped.reshape(self.networks, self.n // self.networks, -1)).reshape(self.n, -1)
+            out = self.actor(self._shaped(rows)).reshape(self.n, -1)
             taken = self.tries.take(out, drawn if explore else None)
             kept = torch.as_tensor(taken.astype(np.float32), device=self.device)
             log_probability = self.tries.log_probability(out, kept).cpu().numpy().astype(float)
         return self.tries.shift(taken), {"log_probability": log_probability, "taken": taken}
 
-    # 2. Collect: a day's decisions, then learn from those of some days
-
-    def _take(self, experience: Experience) -> dict[str, float]:
-        self.scale.add(experience.decision.reward)
-        self.memory.append(experience)
-        self.fresh += 1
-        if self.fresh < self.every:
-            return {}
-        self.fresh = 0
-        return self._update(self._drawn())
+    # 2. Choose what to learn from
 
     def _drawn(self) -> list[Experience]:
         """Those since the last update, and as many days before as are wanted, drawn if there are more."""
@@ -263,17 +254,17 @@ class MeanFieldPPO(Learner):
 
     # 3. Learn
 
-    def _update(self, past: list[Experience]) -> dict[str, float]:
+    def _update(self) -> dict[str, float]:
         import torch
 
         from cosim.policies.learning.networks import clip_gradients
 
+        past = self._drawn()
         own, known = self.config, self._remembered(past)
         for _ in range(self.habits.epochs):
             out = self.actor(known.rows)
-            after = (self.tries.log_probability(out, known.taken) * known.mask).sum(-1)
             entropy = (self.tries.entropy(out) * known.mask).sum(-1)
-            change = (after - known.before).clamp(-MOST_LOG_RATIO, MOST_LOG_RATIO)
+            change = self._change(out, known)
             policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
             value_loss = self._error(self.critic(known.rows), known)
             baseline_loss = self._error(self.baseline(known.knowing), known)
@@ -285,6 +276,9 @@ class MeanFieldPPO(Learner):
             clip_gradients(self.baseline.parameters, MOST_GRADIENT)
             self.optimiser.step()
         with torch.no_grad():
+            out = self.actor(known.rows)
+            entropy = (self.tries.entropy(out) * known.mask).sum(-1)
+            change = self._change(out, known)
             ratio, acts = change.exp(), known.mask.sum().clamp(min=1.0)
             return {
                 "policy_loss": float(policy_loss.mean()),
@@ -298,6 +292,11 @@ class MeanFieldPPO(Learner):
                 "shift": float((self.tries.mean(out) * known.mask).sum() / acts),
                 "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
             }
+
+    def _change(self, out: Tensor, known: Remembered) -> Tensor:
+        """By how much the logarithm of the probability of each decision changed, shape (G, B)."""
+        after = (self.tries.log_probability(out, known.taken) * known.mask).sum(-1)
+        return (after - known.before).clamp(-MOST_LOG_RATIO, MOST_LOG_RATIO)
 
     @staticmethod
     def _error(value: Tensor, known: Remembered) -> Tensor:
@@ -345,30 +344,11 @@ class MeanFieldPPO(Learner):
 
     # What is kept
 
-    def reset(self, rows: IntArray | None = None) -> None:
+    def reset(self) -> None:
         """A new episode: what is remembered of the last one is not followed by it."""
-        super().reset(rows)
+        super().reset()
         if self.memory:
             self.memory[-1] = replace(self.memory[-1], joined=False)
 
     def _learning(self) -> Sequence[Networks]:
         return self.actor, self.critic, self.baseline
-
-    def state_dict(self) -> dict[str, Any]:
-        """The decisions that are still to be learnt from and the optimiser as well."""
-        return {
-            **super().state_dict(),
-            "optimiser": plain(self.optimiser.state_dict()),
-            "memory": [each.state() for each in self.memory],
-            "fresh": self.fresh,
-            "scale": self.scale.state(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Policy.load_state_dict`."""
-        super().load_state_dict(state)
-        self.optimiser.load_state_dict(tensors(state["optimiser"]))
-        self.memory.clear()
-        self.memory.extend(Experience.of_state(each) for each in state["memory"])
-        self.fresh = int(state["fresh"])
-        self.scale.load_state(state["scale"])

@@ -3,8 +3,7 @@
 
 Yang, Luo, Li, Zhou, Zhang and Wang, "Mean field multi-agent reinforcement learning" (ICML 2018): each learns
 Q(x, a, m) of its own action a and the mean action m of the others, so what it learns does not grow with their
-number. With
-`mean_field: none` and `mean_action: none` it is an independent Q-learner.
+number. With `mean_field: none` it is an independent Q-learner.
 
 Metrics of an update, each of its last step:
 
@@ -49,7 +48,7 @@ class MeanFieldQ(LevelLearner):
     config: QConfig
 
     def _policy(self, rows: Tensor) -> Tensor:
-        return boltzmann(self._all(self.quality(rows)), self.config.temperature)
+        return boltzmann(self._by_level(self.quality(rows)), self.config.temperature)
 
     def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         return batch.reward.new_zeros(len(batch.reward)), {"temperature": self.config.temperature}

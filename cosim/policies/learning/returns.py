@@ -3,7 +3,7 @@ foreseen. Nothing is learnt or kept here but the scale of rewards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,6 +83,20 @@ def clipped_loss(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
     import torch
 
     return -torch.minimum(ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage)
+
+
+def td_target(reward: Tensor, terminated: Tensor, discount: float, values: Sequence[Tensor]) -> Tensor:
+    """What critics learn (Fujimoto et al. 2018, eq. 10): `r + discount (1 - terminated) min over k of Q_k`.
+
+    Args:
+        reward: Of the decision, scaled, shape (G, B).
+        terminated: 1 where nothing of value comes after, shape (G, B).
+        discount: From one decision to the next.
+        values: Of the following decision by each target critic, shape (G, B) each.
+    """
+    import torch
+
+    return reward + discount * (1.0 - terminated) * torch.stack(list(values)).amin(0)
 
 
 def explained(target: FloatArray, prediction: FloatArray) -> float:

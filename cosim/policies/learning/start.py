@@ -3,9 +3,13 @@ affair."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from cosim.errors import CosimError
+import numpy as np
+
+from cosim.core.arrays import BoolArray
+from cosim.errors import CosimError, InputError, Problem
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.rules.baseline import EXPECTED_PRICE
 
@@ -67,6 +71,35 @@ def usually_left(start: Policy | None) -> tuple[str, ...]:
     return LEFT_TO_PLAN if plans(start) else ()
 
 
+def is_a_device(action: str) -> bool:
+    """Whether an action is about a device, and not the margin of a quote."""
+    return "." in action or action == EXPECTED_PRICE
+
+
+def learnt_actions(
+    spec: Spec, start: Policy | None, leaves: Sequence[str] | None, *, margins: bool
+) -> BoolArray:
+    """Which actions are not left to the rule, shape (A,).
+
+    Args:
+        spec: Names the actions.
+        start: The rule.
+        leaves: Those left to it; None: as is usual.
+        margins: Whether those of margins are learnt.
+
+    Raises:
+        InputError: if a field is to be left that there is not.
+    """
+    names = [field.name for field in spec.action]
+    for name in leaves or ():
+        if name not in names:
+            raise InputError(
+                Problem(f"{name!r} is no field of the action", f"valid: {', '.join(names)}", path="leaves")
+            )
+    left = usually_left(start) if leaves is None else leaves
+    return np.array([name not in left and (margins or is_a_device(name)) for name in names], bool)
+
+
 def usual_levels(start: Policy | None) -> tuple[float, ...]:
     """Departures from a start rule that are chosen among if nothing is said."""
     return NEAR if plans(start) else FAR
@@ -101,6 +134,12 @@ def start_problem(text: str) -> str:
         found = load(kind)
         if found.learns:
             return f"{kind!r} learns itself (start from a rule)"
+        if not found.trades:
+            return f"{kind!r} does not trade (write `nothing` to start from action 0)"
+        if found.requotes:
+            return (
+                f"{kind!r} moves its quotes between rounds, and a learner does not (start from another rule)"
+            )
         configured(found, kind, values)
     except (CosimError, ValueError) as error:
         return str(error).replace("\n", " ")

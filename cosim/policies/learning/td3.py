@@ -27,21 +27,20 @@ What is made for a market with many prosumers:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosim.core.arrays import FloatArray, IntArray
+from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.config import Config as Parameters
-from cosim.core.config import setting
 from cosim.policies.contract import Spec
-from cosim.policies.learning.config import LearnerConfig
-from cosim.policies.learning.experience import Experience
-from cosim.policies.learning.learner import Learner, is_a_device
+from cosim.policies.learning.experience import Decision, Experience
+from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.replay import Replay
-from cosim.policies.learning.returns import Scale, explained
+from cosim.policies.learning.returns import Scale, explained, td_target
+from cosim.policies.learning.slope_config import TD3Config
+from cosim.policies.learning.start import is_a_device
 from cosim.policies.learning.torch_state import plain, tensors
-from cosim.policies.learning.view import HINDSIGHT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,54 +55,6 @@ MOST_GRADIENT = 1.0
 """Largest Euclidean norm of a network's gradient."""
 
 
-class TD3Config(LearnerConfig):
-    """Parameters of `mf-td3`."""
-
-    hindsight: Literal["all", "public", "none"] = setting(
-        "all",
-        about="What critics know beyond what was known at the decision. `public`: what became public while "
-        "it stood. `all`: the own inflexible energy as well. `none`: nothing.",
-    )
-    learning_rate: float = setting(1e-4, about="Step size of Adam for the actor.", gt=0)
-    critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
-    update_hours: float = setting(24.0, unit="h", about="How often it learns.", gt=0)
-    steps: int = setting(10, about="Gradient steps of the critics in each update.", ge=1)
-    batch: int = setting(16, about="Decisions of every prosumer in each step.", ge=1)
-    memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
-    warmup_days: float = setting(
-        7.0, unit="d", about="It only tries things for so long, and learns then.", ge=0
-    )
-    critics: Literal[1, 2] = setting(2, about="Critics of which the lowest value counts in targets.")
-    delay: int = setting(2, about="Steps of the critics for each step of the actor and the targets.", ge=1)
-    stay: float = setting(
-        0.1,
-        about="Weight of staying near what was done in the decisions that it learns from, in units of "
-        "`exploration`: keeps the actor where the critics have been.",
-        ge=0,
-    )
-    follow: float = setting(
-        0.02, about="By which share targets move towards the networks in a step.", gt=0, le=1
-    )
-    target_noise: float = setting(0.1, about="Standard deviation over which targets are smoothed.", ge=0)
-    target_noise_most: float = setting(0.2, about="Where that noise is cut off.", ge=0)
-    margin_exploration: float = setting(
-        0.05, about="As `exploration`, for margins, where these are learnt.", gt=0, le=1
-    )
-    exploration_days: float = setting(
-        60.0, unit="d", about="In which time what it tries becomes narrower by a factor of e.", gt=0
-    )
-    least_exploration: float = setting(
-        0.05, about="How narrow it gets at most, as a standard deviation.", ge=0, le=1
-    )
-    exploration_hours: float = setting(
-        0.0,
-        unit="h",
-        about="How long it goes on trying the same: in that time the correlation of what is tried falls "
-        "to 1/e; 0: anew with every decision.",
-        ge=0,
-    )
-
-
 class MeanFieldTD3(Learner):
     """Learns by the slope of critics along its actions, once a day."""
 
@@ -116,15 +67,35 @@ class MeanFieldTD3(Learner):
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
+        own, actions = self.config, tuple(item.name for item in spec.action)
+        self.seen = self.view.hindsight_columns(own.hindsight)
+        """Columns of hindsight that critics read."""
+        self._check_size()
+        self._make_networks((own.hidden,) * 2, actions)
+        wide = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
+        self.exploration: FloatArray = np.array(wide)
+        """Standard deviation of what it tries to begin with, shape (A,)."""
+        gap = 24.0 / self.decisions_per_day
+        self.memory_of_trying = (
+            float(np.exp(-gap / own.exploration_hours)) if own.exploration_hours > 0.0 else 0.0
+        )
+        self._tried: FloatArray | None = None
+        self.warmup = round(own.warmup_days * self.decisions_per_day)
+        self.memory = Replay(max(round(own.memory_days * self.decisions_per_day), 1))
+        self._waiting: Experience | None = None
+        self._latest_eur = 0.0
+        """Mean reward of the last decision."""
+        self.fresh = self.taken = self.step = 0
+        """Decisions since the last update, decisions of all time, steps of the critics."""
+        self.scale = Scale(n, pooled=own.sharing == "group")
+
+    def _make_networks(self, hidden: Sequence[int], actions: Sequence[str]) -> None:
+        """Actor, critics, their targets and optimisers."""
         import torch
 
         from cosim.policies.learning.networks import Networks
 
-        own, hidden = self.config, (self.config.hidden,) * 2
-        actions = tuple(item.name for item in spec.action)
-        self.seen = _columns(self.hindsight_names, own.hindsight)
-        """Columns of hindsight that critics read."""
-        self._check_size()
+        own = self.config
         common: dict[str, Any] = {"count": self.networks, "device": self.device, "last": 0.0}
         self.actor = Networks("actor", self.input_names, hidden, actions, rng=self.draw("weights"), **common)
         self.critics = [
@@ -142,22 +113,6 @@ class MeanFieldTD3(Learner):
         judges = [part for critic in self.critics for part in critic.parameters]
         self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=own.learning_rate)
         self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
-        wide = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
-        self.exploration: FloatArray = np.array(wide)
-        """Standard deviation of what it tries to begin with, shape (A,)."""
-        gap = 24.0 / self.decisions_per_day
-        self.memory_of_trying = (
-            float(np.exp(-gap / own.exploration_hours)) if own.exploration_hours > 0.0 else 0.0
-        )
-        self._tried: FloatArray | None = None
-        self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
-        """Decisions from one update to the next."""
-        self.warmup = round(own.warmup_days * self.decisions_per_day)
-        self.memory = Replay(max(round(own.memory_days * self.decisions_per_day), 1))
-        self._waiting: Experience | None = None
-        self.fresh = self.taken = self.step = 0
-        """Decisions since the last update, decisions of all time, steps of the critics."""
-        self.scale = Scale(n, pooled=own.sharing == "group")
 
     @property
     def critic_names(self) -> tuple[str, ...]:
@@ -183,16 +138,11 @@ class MeanFieldTD3(Learner):
     def _decide(self, rows: FloatArray, explore: bool) -> tuple[FloatArray, dict[str, FloatArray]]:
         import torch
 
-        drawn = np.column_stack(
-            [self.draw(f"try {item.name}").standard_normal(self.n) for item in self.spec.action]
-        )
+        drawn = self._tries(lambda chance: chance.standard_normal(self.n))
         kept = self.memory_of_trying
         self._tried = drawn if self._tried is None else kept * self._tried + np.sqrt(1.0 - kept**2) * drawn
         with torch.no_grad():
-            shaped = torch.as_tensor(rows.astype(np.float32), device=self.device)
-            shift = self._shift(
-                shaped.reshape(self.networks, self.n // self.networks, -1), self.actor.parameters
-            )
+            shift = self._shift(self._shaped(rows), self.actor.parameters)
         mean = shift.reshape(self.n, -1).cpu().numpy().astype(float)
         return np.clip(mean + explore * self.width * self._tried, -REACH, REACH), {}
 
@@ -209,17 +159,18 @@ class MeanFieldTD3(Learner):
 
     # 2. Remember: a decision once it is known what was seen in hindsight of the one that followed
 
-    def _take(self, experience: Experience) -> dict[str, float]:
+    def _take(self, experience: Experience) -> bool:
         self.scale.add(experience.decision.reward)
+        self._latest_eur = float(experience.decision.reward.mean())
         self._followed(experience)
         self._waiting = experience
         if not experience.joined:
             self._followed(None)
         self.fresh, self.taken = self.fresh + 1, self.taken + 1
         if self.fresh < self.every or self.taken < self.warmup or not len(self.memory):
-            return {}
+            return False
         self.fresh = 0
-        return self._update(experience)
+        return True
 
     def _followed(self, following: Experience | None) -> None:
         """Remember the decision that waits. Where nothing followed, though life went on, a critic that wants
@@ -227,7 +178,7 @@ class MeanFieldTD3(Learner):
         if self._waiting is None:
             return
         past, decision = self._waiting, self._waiting.decision
-        counts = decision.own & (past.terminated | (following is not None) | (not self.seen))
+        counts = self._known(decision) & (past.terminated | (following is not None) | (not self.seen))
         after = past.hindsight * 0.0 if following is None else following.hindsight
         self.memory.add(
             rows=decision.rows,
@@ -242,9 +193,17 @@ class MeanFieldTD3(Learner):
         )
         self._waiting = None
 
+    def _known(self, decision: Decision) -> BoolArray:
+        """Of whom it is known what they decided, shape (n,)."""
+        return decision.own
+
     # 3. Learn
 
-    def _update(self, latest: Experience) -> dict[str, float]:
+    def _update(self) -> dict[str, float]:
+        import torch
+
+        from cosim.policies.learning.networks import follow
+
         for _ in range(self.config.steps):
             batch = self._batch()
             found = self._judge(batch)
@@ -253,14 +212,12 @@ class MeanFieldTD3(Learner):
                 self._act_better(batch)
                 for each, target in zip(self._learning(), self._targets, strict=True):
                     follow(target, each.parameters, self.config.follow)
-        import torch
-
         with torch.no_grad():
             shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
             found["shift"] = float(shift.sum() / batch["mask"].sum().clamp(min=1.0))
         found["standard_deviation"] = float(self.width[self.learnt].mean()) if self.learnt.any() else 0.0
         found["remembered"] = float(len(self.memory))
-        found["return_eur_per_day"] = float(latest.decision.reward.mean()) * self.decisions_per_day
+        found["return_eur_per_day"] = self._latest_eur * self.decisions_per_day
         return found
 
     def _batch(self) -> dict[str, Tensor]:
@@ -296,7 +253,7 @@ class MeanFieldTD3(Learner):
         """A step of the critics towards their targets."""
         import torch
 
-        from cosim.policies.learning.networks import clip_gradients
+        from cosim.policies.learning.networks import as_floats, clip_gradients
 
         with torch.no_grad():
             read = self._read(batch, self._next_shift(batch), following=True)
@@ -312,7 +269,7 @@ class MeanFieldTD3(Learner):
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
         norms = [clip_gradients(critic.parameters, MOST_GRADIENT) for critic in self.critics]
         self.critic_optimiser.step()
-        wanted, error = (part.detach().cpu().numpy().astype(float) for part in (target, errors[0]))
+        wanted, error = as_floats(target), as_floats(errors[0])
         return {
             "critic_loss": float(torch.stack(losses).detach().mean()),
             "value": float(wanted.mean()),
@@ -339,9 +296,9 @@ class MeanFieldTD3(Learner):
 
     # What is kept
 
-    def reset(self, rows: IntArray | None = None) -> None:
+    def reset(self) -> None:
         """A new episode: what is remembered of the last one is not followed by it."""
-        super().reset(rows)
+        super().reset()
         self._followed(None)
         self._tried = None
 
@@ -360,6 +317,8 @@ class MeanFieldTD3(Learner):
         }
 
     def _loaded(self) -> None:
+        from cosim.policies.learning.networks import follow
+
         for each, target in zip(self._learning(), self._targets, strict=True):
             follow(target, each.parameters, 1.0)
 
@@ -380,6 +339,8 @@ class MeanFieldTD3(Learner):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Policy.load_state_dict`."""
+        from cosim.policies.learning.networks import follow
+
         super().load_state_dict(state)
         for target, kept in zip(self._targets, tensors(state["targets"]), strict=True):
             follow(target, [part.to(self.device) for part in kept], 1.0)
@@ -392,33 +353,3 @@ class MeanFieldTD3(Learner):
         self._tried = None if state["tried"] is None else np.array(state["tried"], dtype=float)
         self.fresh, self.taken, self.step = map(int, state["counts"])
         self.scale.load_state(state["scale"])
-
-
-def _columns(names: Sequence[str], which: str) -> list[int]:
-    """Columns of hindsight that count."""
-    if which == "none":
-        return []
-    return [column for column, name in enumerate(names) if which == "all" or name not in HINDSIGHT]
-
-
-def td_target(reward: Tensor, terminated: Tensor, discount: float, values: Sequence[Tensor]) -> Tensor:
-    """What critics learn (Fujimoto et al. 2018, eq. 10): `r + discount (1 - terminated) min over k of Q_k`.
-
-    Args:
-        reward: Of the decision, scaled, shape (G, B).
-        terminated: 1 where nothing of value comes after, shape (G, B).
-        discount: From one decision to the next.
-        values: Of the following decision by each target critic, shape (G, B) each.
-    """
-    import torch
-
-    return reward + discount * (1.0 - terminated) * torch.stack(list(values)).amin(0)
-
-
-def follow(target: Sequence[Tensor], weights: Sequence[Tensor], share: float) -> None:
-    """Move targets by a share of the way towards the weights (Polyak averaging)."""
-    import torch
-
-    with torch.no_grad():
-        for slow, part in zip(target, weights, strict=True):
-            slow.lerp_(part, share)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -108,6 +108,16 @@ class View:
         """
         public = self.encoder.mean_field.of(following, *self.encoder.band(following))
         return np.hstack([public, energy_rows(net_kw)])
+
+    def hindsight_columns(self, which: Literal["all", "public", "none"]) -> list[int]:
+        """Places of what hindsight tells: all of it, what became public alone, or nothing."""
+        if which == "none":
+            return []
+        return [
+            column
+            for column, name in enumerate(self.hindsight_names)
+            if which == "all" or name not in HINDSIGHT
+        ]
 
     def net_kwh(self, inputs: PolicyInputs) -> FloatArray:
         """Own inflexible energy of a period, shape (n,)."""

@@ -121,7 +121,7 @@ class CommunityPlanner(Policy):
             "price": found.price[:fine].copy(),
         }
 
-    def reset(self, rows: IntArray | None = None) -> None:
+    def reset(self) -> None:
         """The plan is of the running episode."""
         self._plan, self._at = None, 0
 
