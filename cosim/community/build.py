@@ -20,12 +20,13 @@ from cosim.community.deciders import Deciders, Fields, group_of
 from cosim.community.feeder import Connections, Feeder, Passive, Rates
 from cosim.community.foresight import Foresight
 from cosim.community.outlook import Outlooks
-from cosim.community.public_memory import PublicMemory, mean_field_fields
+from cosim.community.public_memory import PublicMemory
 from cosim.community.reward import Reward
 from cosim.community.rule import Rule
 from cosim.community.sources import follow
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.clock import Clock
+from cosim.core.mean_field import mean_field_fields
 from cosim.core.records import Series
 from cosim.core.streams import Streams
 from cosim.core.weather import Weather

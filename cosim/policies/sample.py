@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray
-from cosim.core.records import PUBLIC_FIELDS, Field, PublicInformation
+from cosim.core.mean_field import mean_field_fields
+from cosim.core.records import Field, PublicInformation
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Everybody, PolicyInputs, RoundView, Spec, board
 from cosim.policies.rules.baseline import baseline_action
 
@@ -54,11 +55,10 @@ def sample_spec(
     """Fields of a community whose prosumers own these devices (`battery`, `ev`)."""
     what = "value" if bidding == "reservation" else "setpoint"
     observation = OWN + tuple(item for device in devices for item in DEVICES[device])
-    public = [Field(name, unit, 0.0, 1.0, "Public information.") for name, unit in PUBLIC_FIELDS]
-    yesterday = [replace(item, name=f"yesterday.{item.name}") for item in public]
+    public = tuple(replace(item, low=0.0, high=1.0) for item in mean_field_fields())
     actions = (BID_MARGIN, ASK_MARGIN, *(f"{device}.{what}" for device in devices))
     action = tuple(Field(name, "1", -1.0, 1.0, "Sample action.") for name in actions)
-    return Spec(observation, (*public, *yesterday), action, period_hours=0.25)
+    return Spec(observation, public, action, period_hours=0.25)
 
 
 def sample_inputs(spec: Spec, n: int, rng: np.random.Generator, extreme: bool = False) -> PolicyInputs:

@@ -15,9 +15,9 @@ from cosim.bidding.bidder import Known
 from cosim.bidding.observation import COMMON, Observer
 from cosim.community.build import build_community
 from cosim.community.deciders import Knowledge
-from cosim.community.public_memory import AHEAD_HOURS, AHEAD_NAMES, DAY_NAMES, mean_field_fields
 from cosim.core.arrays import FloatArray
 from cosim.core.clock import Period
+from cosim.core.mean_field import AHEAD_HOURS, AHEAD_NAMES, DAY_NAMES, mean_field_fields
 from cosim.core.records import PUBLIC_FIELDS
 from cosim.core.streams import Streams
 from cosim.devices.fleet import Fleet, FleetState

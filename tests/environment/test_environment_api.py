@@ -13,7 +13,7 @@ import pytest
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 import cosim
-from cosim.community.public_memory import mean_field_fields
+from cosim.core.mean_field import mean_field_fields
 from cosim.environment.parallel import CommunityEnv
 from cosim.errors import InputError, PolicyError, RunError, UnknownNameError
 from cosim.scenario.schema import Scenario

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.community.public_memory import mean_field_fields
 from cosim.core.arrays import IntArray
+from cosim.core.mean_field import mean_field_fields
 from cosim.errors import PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import PolicyInputs, Spec, Transition
