@@ -50,6 +50,21 @@ def test_those_of_a_hundred_have_a_hundred(file: Path) -> None:
         assert load_scenario(file).prosumer_count == 100
 
 
+@pytest.mark.parametrize("name", ["quickstart", "rural-100-summer", "rural-100-winter"])
+def test_they_are_shown_with_the_learner(name: str) -> None:
+    policies = load_scenario(FOLDER / f"{name}.yaml").policies
+    assert {use.kind for use in policies.values()} == {"mf-ppo"}
+
+
+def test_the_first_run_shows_it_learning(tmp_path: Path) -> None:
+    """A day shorter than a week tells nothing: it learns once a day."""
+    scenario = load_scenario(FOLDER / "quickstart.yaml", days=3.0)
+    found = load(run(scenario, tmp_path / "run").folder)
+    assert load_scenario(FOLDER / "quickstart.yaml").horizon.days == 7.0
+    assert found.summary["learning"]["default"]["updates"] == 2
+    assert len(found.summary["learning"]["default"]["daily_saving_eur"]) == 3
+
+
 def test_the_made_up_measurements_are_those_of_their_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
