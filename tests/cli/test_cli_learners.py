@@ -4,6 +4,7 @@ with policies of one's own. Each is a line on standard error; nothing is lost, n
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,23 @@ class Raises(Late):
         return {}["price"]
 
 
+class Misspells(Late):
+    def wrong(self, action):
+        return self.spec.observation_index("batery.soc")
+
+
 class Unlicensed(Late):
     def __init__(self, *arguments, **options):
         raise RuntimeError("no licence")
 """
+
+
+def line_of(text: str) -> str:
+    """How messages end that name a line of own policies; {} stands for their folder."""
+    before = OWN[: OWN.index(text)]
+    return f"(at {{}}/own_late.py:{len(before.splitlines())})"
+
+
 KIND = "policies.default.kind="
 PARAMETER = "policies.default.parameters."
 
@@ -92,6 +106,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own_late.py").write_text(OWN)
     (tmp_path / "own_broken.py").write_text("import no_such_package")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_late", raising=False)  # that of another folder
     return tmp_path / "small.yaml"
 
 
@@ -112,7 +127,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("NoNumber", "returned bid_margin = nan for prosumer 1, which is not a finite number"),
         ("TooLarge", "returned bid_margin = 1.5 for prosumer 0, which is outside [-1, 1]"),
         ("Narrow", "returned shape (4, 1), not (4, 3) (bid_margin, ask_margin, battery.value)"),
-        ("Raises", "raised KeyError: 'price'"),
+        ("Raises", f"raised KeyError: 'price' {line_of('return {}[')}"),
+        (
+            "Misspells",
+            "raised UnknownNameError: unknown observation 'batery.soc' (did you mean 'battery.soc'?) "
+            + line_of("return self.spec"),
+        ),
     ],
 )
 def test_a_policy_that_breaks_its_contract_fails_the_run(
@@ -121,7 +141,7 @@ def test_a_policy_that_breaks_its_contract_fails_the_run(
     small.write_text(SMALL[: SMALL.index("    parameters")] + "outputs: {report: false}\n")
     result = cosim("run", small, "--output", tmp_path / "run", "--quiet", "--set", f"{KIND}own_late:{policy}")
     assert result.exit_code == 1
-    assert result.stderr == f"period 2: policy 'late' of 'default' {what}\n"
+    assert result.stderr == f"period 2: policy 'late' of 'default' {what.replace('{}', str(tmp_path), 1)}\n"
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert (manifest["status"], manifest["periods_done"]) == ("failed", 2)
     assert len(load(tmp_path / "run", partial=True).steps) == 2
