@@ -32,7 +32,7 @@ from cosim.core.weather import Weather
 from cosim.devices import registry
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
-from cosim.errors import InputError, PolicyError, ScenarioError
+from cosim.errors import InputError, PolicyError, Problem, ScenarioError
 from cosim.market import registry as mechanisms
 from cosim.network import limits, solver
 from cosim.network.episodes import Episodes
@@ -283,13 +283,18 @@ def _parameters(fleet: Fleet) -> dict[str, FloatArray]:
 def _deciders(
     scenario: Scenario, population: Population, fields: Fields, seed: int, community: str
 ) -> Deciders:
-    """One policy object for each label that somebody uses."""
+    """One policy object for each label that somebody uses; what is wrong with any of them is told at once."""
     labels = np.array(population.policies)
-    groups = []
+    groups, problems = [], list[Problem]()
     for label in dict.fromkeys(population.policies):
         use = scenario.policies[label]
         make = partial(_policy, use.kind, seed, f"{community}/{label}", use.values(scenario.base))
-        groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
+        try:
+            groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
+        except ScenarioError as error:
+            problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
     return Deciders(groups, population.names, len(fields.action))
 
 
@@ -302,7 +307,7 @@ def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spe
         inside = (replace(one, path=f"{place}.parameters.{one.path}") for one in error.problems)
         raise ScenarioError(list(inside)) from error
     except PolicyError as error:
-        raise PolicyError(f"{place}: {error}") from error
+        raise ScenarioError(Problem(str(error), path=f"{place}.kind")) from error
 
 
 def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates) -> Feeder:

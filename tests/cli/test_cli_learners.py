@@ -4,6 +4,8 @@ with policies of one's own. Each is a line on standard error; nothing is lost, n
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +83,12 @@ class Misspells(Late):
 class Unlicensed(Late):
     def __init__(self, *arguments, **options):
         raise RuntimeError("no licence")
+
+
+class MisspellsAtOnce(Late):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.soc = self.spec.observation_index("batery.soc")
 """
 
 
@@ -147,40 +155,105 @@ def test_a_policy_that_breaks_its_contract_fails_the_run(
     assert len(load(tmp_path / "run", partial=True).steps) == 2
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
-    ("policy", "what", "code"),
+    ("policy", "what"),
     [
-        ("own_broken:Any", "cannot import 'own_broken': No module named 'no_such_package'", 2),
-        ("own_late:Lat", "module 'own_late' has no 'Lat' (did you mean 'Late'?)", 2),
-        ("own_late:np", "it has to be a subclass of cosim.policies.Policy", 2),
         (
-            "own_late:Unlicensed",
-            "policies.default: policy 'own_late:Unlicensed' raised RuntimeError when it",
-            1,
+            "own_broken:Any",
+            ": cannot import 'own_broken': No module named 'no_such_package' "
+            "(is the module on the Python path?)",
+        ),
+        ("own_late:Lat", ": module 'own_late' has no 'Lat' (did you mean 'Late'?)"),
+        ("own_late:Unlicensed", f" raised RuntimeError when it was made: no licence {line_of('raise Run')}"),
+        (
+            "own_late:MisspellsAtOnce",
+            " raised UnknownNameError when it was made: unknown observation 'batery.soc' (did you mean "
+            f"'battery.soc'?) {line_of('self.soc = ')}",
         ),
     ],
 )
 def test_a_plug_in_that_cannot_be_made_leaves_nothing(
-    cosim: Callable[..., Result], small: Path, tmp_path: Path, policy: str, what: str, code: int
+    cosim: Callable[..., Result], small: Path, tmp_path: Path, command: str, policy: str, what: str
 ) -> None:
     small.write_text(SMALL[: SMALL.index("    parameters")].replace("mf-ppo", policy))
-    result = cosim("run", small, "--output", tmp_path / "run")
-    assert result.exit_code == code
-    assert what in result.stderr and result.stderr.count("\n") == 1
-    assert code == 1 or result.stderr.startswith(f"{small}:12: policies.default.kind: policy {policy!r}")
+    result = cosim(command, small, *(["--output", tmp_path / "run"] if command == "run" else []))
+    assert result.exit_code == 2
+    told = f"{small}:12: policies.default.kind: policy {policy!r}{what}\n"
+    assert result.stderr == told.replace("{}", str(tmp_path))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_gpu_where_there_is_none(
-    cosim: Callable[..., Result], small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("change", "line", "what"),
+    [
+        (
+            ("hidden: 8", "device: cuda"),
+            14,
+            "default.parameters.device: cuda was asked for, and torch finds no GPU (write auto or cpu)",
+        ),
+        (
+            ("hidden: 8", "leaves: [battery]"),
+            14,
+            "default.parameters.leaves: 'battery' is no field of the action (valid: bid_margin, ask_margin, "
+            "battery.value)",
+        ),
+        (
+            (
+                "mf-ppo\n    parameters:\n      hidden: 8\n      epochs: 2",
+                "maddpg\n    parameters:\n      memory_gib: 0.00001",
+            ),
+            12,
+            "default.kind: policy 'maddpg': critics that read what all 4 prosumers did",
+        ),
+    ],
+)
+def test_a_learner_that_cannot_be_made_leaves_nothing(
+    cosim: Callable[..., Result],
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    change: tuple[str, str],
+    line: int,
+    what: str,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    small.write_text(SMALL.replace("hidden: 8", "device: cuda"))
-    result = cosim("run", small, "--output", tmp_path / "run")
+    small.write_text(SMALL.replace(*change))
+    result = cosim(command, small, *(["--output", tmp_path / "run"] if command == "run" else []))
     assert result.exit_code == 2
-    place = f"{small}:14: policies.default.parameters.device"
-    assert result.stderr == f"{place}: cuda was asked for, and torch finds no GPU (write auto or cpu)\n"
+    assert result.stderr.startswith(f"{small}:{line}: policies.{what}") and result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_of_several_policies_are_told_at_once(cosim: Callable[..., Result], small: Path) -> None:
+    second = "  - {name: others, count: 2, policy: own, devices: {battery: {capacity_kwh: 6}}}\npolicies:\n"
+    text = SMALL.replace("policies:\n", second + "  own: own_late:Unlicensed\n")
+    small.write_text(text.replace("hidden: 8", "leaves: [battery]"))
+    result = cosim("check", small)
+    assert result.exit_code == 2
+    first, other = sorted(result.stderr.splitlines())
+    assert first.startswith(
+        f"{small}:12: policies.own.kind: policy 'own_late:Unlicensed' raised RuntimeError"
+    )
+    assert other.startswith(f"{small}:16: policies.default.parameters.leaves: 'battery' is no field")
+
+
+@pytest.mark.parametrize(("policy", "needed"), [("own_late:Late", False), ("zip", False), ("mf-ppo", True)])
+def test_check_imports_torch_for_learners_alone(small: Path, policy: str, needed: bool) -> None:
+    small.write_text(SMALL[: SMALL.index("    parameters")].replace("mf-ppo", policy))
+    code = (
+        "import sys, cosim.cli\n"
+        f"try: cosim.cli.app(['check', {str(small)!r}, '--quiet'], prog_name='cosim')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('torch' in sys.modules)"
+    )
+    paths = os.pathsep.join([str(small.parent), *sys.path])
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == str(needed)
 
 
 def test_what_was_learnt_starts_another_scenario(
