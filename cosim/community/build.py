@@ -40,6 +40,7 @@ from cosim.network.grid import Grid, load_grid
 from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
+from cosim.policies.validation import checked_weights
 from cosim.profiles.config import SimBenchPv
 from cosim.profiles.forecast import Issue, Perfect, forecast_series, forecast_weather
 from cosim.profiles.passive import passive_generators, passive_loads
@@ -299,10 +300,14 @@ def _deciders(
 
 
 def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spec: Spec, n: int) -> Policy:
-    """A policy; what is wrong with it has its place in the scenario."""
+    """A policy; what is wrong with it has its place in the scenario. A learner's weights are asked for once,
+    so that a run does not end with some that cannot be kept."""
     place = f"policies.{label.partition('/')[2]}"
     try:
-        return create(kind, spec, n, seed, label=label, **parameters)
+        made = create(kind, spec, n, seed, label=label, **parameters)
+        if made.learns:
+            checked_weights(made, f"policy {kind!r}")
+        return made
     except InputError as error:
         inside = (replace(one, path=f"{place}.parameters.{one.path}") for one in error.problems)
         raise ScenarioError(list(inside)) from error

@@ -93,6 +93,28 @@ def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
     return _metrics(_asked(policy.finish, policy, where), where)
 
 
+def checked_weights(policy: Policy, label: str) -> dict[str, FloatArray]:
+    """What the policy has learnt, fit to be written: arrays of finite floats by name.
+
+    Raises:
+        PolicyError: naming label, and the first weight at fault.
+    """
+    where = f"{label}, asked for its weights,"
+    weights: object = _asked(policy.weights, policy, where)
+    if not isinstance(weights, dict):
+        raise PolicyError(f"{where} returned {type(weights).__name__}, not a dict of arrays")
+    for name, values in weights.items():
+        if not isinstance(name, str):
+            raise PolicyError(f"{where} returned the name {name!r}, which is no text")
+        if not isinstance(values, np.ndarray):
+            raise PolicyError(f"{where} returned {type(values).__name__} as {name!r}, not an array")
+        if values.dtype not in (np.float32, np.float64):
+            raise PolicyError(f"{where} returned {values.dtype} as {name!r}, not float64")
+        if not np.isfinite(values).all():
+            raise PolicyError(f"{where} returned {name!r} with numbers that are not finite")
+    return weights
+
+
 def raised(error: Exception, policy: type[Policy], where: str, when: str = "") -> str:
     """What a policy raised, in words, with the line that raised it. Call it where the error was caught.
 

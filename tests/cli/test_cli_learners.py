@@ -89,6 +89,23 @@ class MisspellsAtOnce(Late):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.soc = self.spec.observation_index("batery.soc")
+
+
+class Lists(Late):
+    learns = True
+
+    def weights(self):
+        return {"x": [1, 2]}
+
+
+class ListsLate(Late):
+    learns = True
+
+    def wrong(self, action):
+        return action
+
+    def weights(self):
+        return {"x": np.zeros(2) if self.calls < 3 else [1, 2]}
 """
 
 
@@ -171,6 +188,7 @@ def test_a_policy_that_breaks_its_contract_fails_the_run(
             " raised UnknownNameError when it was made: unknown observation 'batery.soc' (did you mean "
             f"'battery.soc'?) {line_of('self.soc = ')}",
         ),
+        ("own_late:Lists", ", asked for its weights, returned list as 'x', not an array"),
     ],
 )
 def test_a_plug_in_that_cannot_be_made_leaves_nothing(
@@ -254,6 +272,25 @@ def test_check_imports_torch_for_learners_alone(small: Path, policy: str, needed
     environment = {**os.environ, "PYTHONPATH": paths}
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert result.stdout.strip() == str(needed)
+
+
+def test_weights_that_cannot_be_kept_cost_nothing_else(
+    cosim: Callable[..., Result], small: Path, tmp_path: Path
+) -> None:
+    text = SMALL[: SMALL.index("    parameters")].replace("mf-ppo", "own_late:ListsLate")
+    small.write_text(text + "outputs: {report: true}\n")
+    assert cosim("check", small).exit_code == 0
+    result = cosim("run", small, "--output", tmp_path / "run", "--quiet")
+    why = "policy 'late' of 'default', asked for its weights, returned list as 'x', not an array"
+    assert result.exit_code == 1
+    assert result.stderr == f"{why}; all else of the run is whole, in {tmp_path / 'run'}\n"
+    found = load(tmp_path / "run")
+    assert found.complete and len(found.steps) == 5
+    assert found.manifest["notes"] == [why]
+    assert why in found.summary["run"]["notes"]
+    assert found.summary["learning"]["default"]["checkpoint"] is None
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert not (tmp_path / "run" / "parts").exists()
 
 
 def test_what_was_learnt_starts_another_scenario(

@@ -23,6 +23,7 @@ from cosim.policies import (
     create,
 )
 from cosim.policies.sample import sample_inputs, sample_spec, sample_view
+from cosim.policies.validation import checked_weights
 
 SPEC = sample_spec()
 LABEL = "policy 'mine' of group 'houses'"
@@ -180,6 +181,7 @@ class Learner(Policy):
     summary = "learns what it is told"
     learns = True
     outcome: object = None
+    kept: object = None
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> np.ndarray:
         return inputs.rule_action.copy()
@@ -188,6 +190,9 @@ class Learner(Policy):
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
+
+    def weights(self) -> Any:
+        return self.kept
 
 
 def learn(outcome: object) -> dict[str, float]:
@@ -232,3 +237,28 @@ def test_what_cosim_itself_says_of_a_policy_is_told_as_it_is() -> None:
         checked_act(create("maddpg", SPEC, 2, 1), transition().inputs, True, LABEL, 3)
     said = "has to be told everybody's data (`PolicyInputs.everybody`)"
     assert str(caught.value) == f"period 3: {LABEL}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (None, "returned NoneType, not a dict of arrays"),
+        ({1: np.zeros(2)}, "returned the name 1, which is no text"),
+        ({"x": [1.0, 2.0]}, "returned list as 'x', not an array"),
+        ({"x": np.zeros(2, dtype=int)}, "returned int64 as 'x', not float64"),
+        ({"x": np.array([1.0, np.inf])}, "returned 'x' with numbers that are not finite"),
+    ],
+)
+def test_weights_are_finite_floats_by_name(weights: object, words: str) -> None:
+    policy = Learner(SPEC, 2)
+    policy.kept = weights
+    with pytest.raises(PolicyError) as caught:
+        checked_weights(policy, LABEL)
+    assert str(caught.value) == f"{LABEL}, asked for its weights, {words}"
+
+
+def test_weights_that_are_right_pass_untouched() -> None:
+    policy = Learner(SPEC, 2)
+    policy.kept = {"x": np.zeros((2, 3)), "y": np.ones(1, dtype=np.float32), "none": np.zeros(0)}
+    assert checked_weights(policy, LABEL) is policy.kept
+    assert checked_weights(Falling(SPEC, 2), LABEL) == {}
