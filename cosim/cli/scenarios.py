@@ -64,8 +64,7 @@ def check(
         from cosim.scenario.check import check as check_scenario
 
         facts = check_scenario(scenario, settings(set_), seed=seed, days=days)
-        if any(use.files() for use in facts.scenario.policies.values()):
-            _try_policies(opened(scenario, settings(set_), seed, days))
+        _try_policies(opened(scenario, settings(set_), seed, days))
         account = account_of(facts)
         if json_:
             put_json({"name": account.title, **dict(account.rows), "warnings": list(account.warnings)})
@@ -141,11 +140,14 @@ def schema() -> None:
 
 
 def _try_policies(loaded: Loaded) -> None:
-    """Make all policies: whether their files fit shows only then."""
-    from cosim.simulation import Simulation
+    """Make all policies, as a run does: whether parameters and files fit the community shows only then. torch
+    is imported if one of them learns."""
+    from cosim.community.build import build_community
+    from cosim.core.streams import Streams
 
+    scenario = loaded.scenario
     try:
-        Simulation(loaded.scenario).close()
+        build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))
     except InputError as error:
         raise ScenarioError(loaded.source.located(error.problems, ())) from error
 

@@ -33,7 +33,7 @@ from cosim.core.weather import Weather
 from cosim.devices import registry
 from cosim.devices.base import Request, Site
 from cosim.devices.fleet import Fleet
-from cosim.errors import InputError, PolicyError, ScenarioError
+from cosim.errors import InputError, PolicyError, Problem, ScenarioError
 from cosim.market import registry as mechanisms
 from cosim.network import limits, solver
 from cosim.network.episodes import Episodes
@@ -41,6 +41,7 @@ from cosim.network.grid import Grid, load_grid
 from cosim.network.slack import slack_series
 from cosim.policies.contract import Policy, Spec
 from cosim.policies.registry import create
+from cosim.policies.validation import checked_weights
 from cosim.profiles.config import SimBenchPv
 from cosim.profiles.forecast import Issue, Perfect, forecast_series, forecast_weather
 from cosim.profiles.passive import passive_generators, passive_loads
@@ -284,26 +285,35 @@ def _parameters(fleet: Fleet) -> dict[str, FloatArray]:
 def _deciders(
     scenario: Scenario, population: Population, fields: Fields, seed: int, community: str
 ) -> Deciders:
-    """One policy object for each label that somebody uses."""
+    """One policy object for each label that somebody uses; what is wrong with any of them is told at once."""
     labels = np.array(population.policies)
-    groups = []
+    groups, problems = [], list[Problem]()
     for label in dict.fromkeys(population.policies):
         use = scenario.policies[label]
         make = partial(_policy, use.kind, seed, f"{community}/{label}", use.values(scenario.base))
-        groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
+        try:
+            groups.append(group_of(label, np.flatnonzero(labels == label), fields, make))
+        except ScenarioError as error:
+            problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
     return Deciders(groups, population.names, len(fields.action))
 
 
 def _policy(kind: str, seed: int, label: str, parameters: dict[str, object], spec: Spec, n: int) -> Policy:
-    """A policy; what is wrong with it has its place in the scenario."""
+    """A policy; what is wrong with it has its place in the scenario. A learner's weights are asked for once,
+    so that a run does not end with some that cannot be kept."""
     place = f"policies.{label.partition('/')[2]}"
     try:
-        return create(kind, spec, n, seed, label=label, **parameters)
+        made = create(kind, spec, n, seed, label=label, **parameters)
+        if made.learns:
+            checked_weights(made, f"policy {kind!r}")
+        return made
     except InputError as error:
         inside = (replace(one, path=f"{place}.parameters.{one.path}") for one in error.problems)
         raise ScenarioError(list(inside)) from error
     except PolicyError as error:
-        raise PolicyError(f"{place}: {error}") from error
+        raise ScenarioError(Problem(str(error), path=f"{place}.kind")) from error
 
 
 def _feeder(scenario: Scenario, grid: Grid, placement: Placement, rates: _Rates) -> Feeder:

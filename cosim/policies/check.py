@@ -19,7 +19,13 @@ from cosim.policies.contract import NEEDS, Policy, PolicyInputs, RoundView, Spec
 from cosim.policies.registry import create, load
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec, sample_view, with_everybody
 from cosim.policies.sample_outlook import with_outlook
-from cosim.policies.validation import checked_action, checked_finish, checked_learn, checked_margins
+from cosim.policies.validation import (
+    checked_action,
+    checked_finish,
+    checked_learn,
+    checked_margins,
+    checked_weights,
+)
 
 PERIODS = 6
 """Periods of each trial."""
@@ -219,7 +225,14 @@ def _learning(trial: _Trial, n: int) -> Iterator[str]:
         checked_learn(policy, transition, f"n={n}", step)
     checked_finish(policy, f"n={n}", len(known) - 1)
     checked_action(policy.act(known[0]), trial.spec, n, "act after learn", len(known))
-    policy.load_weights(policy.weights())
+    policy.load_weights(checked_weights(policy, f"n={n}, after learning"))
+    yield from ()  # what is wrong was raised
+
+
+def _weights(trial: _Trial, n: int) -> Iterator[str]:
+    """A run asks for them before its first period and after its last."""
+    for count in (n, 1):
+        checked_weights(trial.make(count), f"n={count}")
     yield from ()  # what is wrong was raised
 
 
@@ -243,6 +256,7 @@ CHECKS: dict[str, Callable[[_Trial, int], Iterator[str]]] = {
     "state": _state_round_trip,
     "privacy": _privacy,
     "mask": _masked,
+    "weights": _weights,
     "learning": _learning,
     "requoting": _requoting,
 }

@@ -12,6 +12,7 @@ from cosim.core.config import Config
 from cosim.core.registry import Registry, nearest
 from cosim.errors import CosimError, InputError, PolicyError, Problem, UnknownNameError
 from cosim.policies.contract import Policy, Spec
+from cosim.policies.validation import raised
 
 REGISTRY = Registry(
     "policy",
@@ -78,7 +79,7 @@ def create(
         UnknownNameError: if there is no such policy.
         InputError: if a parameter is unknown or out of bounds, or a file that it names cannot be used; holds
             all such problems, with the parameter's name as path.
-        PolicyError: if the policy raises while it is made.
+        PolicyError: if the policy raises anything else while it is made.
     """
     policy_class = load(name) if isinstance(name, str) else name
     shown = name if isinstance(name, str) else f"{name.__module__}:{name.__qualname__}"
@@ -87,12 +88,18 @@ def create(
         made = policy_class(spec, n, config, seed=seed, label=label)
         made.prepare()
         return made
-    except CosimError:
-        raise
     except Exception as error:
-        raise PolicyError(
-            f"policy {shown!r} raised {type(error).__name__} when it was made: {error}"
-        ) from error
+        if isinstance(error, InputError) and _is_of_parameters(error, policy_class):
+            raise
+        what = raised(error, policy_class, f"policy {shown!r}", " when it was made")
+        raise PolicyError(what) from error
+
+
+def _is_of_parameters(error: InputError, policy_class: type[Policy]) -> bool:
+    """Whether all its problems are with parameters of the policy; others, such as a name that is not in the
+    spec, are the policy's own."""
+    names = (problem.path.partition(".")[0].partition("[")[0] for problem in error.problems)
+    return all(name in policy_class.Config.model_fields for name in names)
 
 
 def configured(policy_class: type[Policy], shown: str, parameters: Mapping[str, Any]) -> Config:

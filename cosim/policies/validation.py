@@ -1,21 +1,25 @@
-"""What a policy returned, held to the contract before anything acts on it. Called in every period: quick when
-all is well, and precise when it is not."""
+"""What a policy returned, held to the contract before anything acts on it, and what it raised, with the line
+of it that did. Called in every period: quick when all is well, and precise when it is not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
-from typing import SupportsFloat
+from traceback import walk_tb
+from typing import SupportsFloat, TypeVar
 
 import numpy as np
 
 from cosim.core.arrays import FloatArray
-from cosim.errors import CosimError, PolicyError
+from cosim.errors import InputError, PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, RoundView, Spec, Transition
 
 TOLERANCE = 1e-6
 """Rounding beyond [-1, 1] that is cut off rather than refused (float32 networks)."""
 MARGIN_NAMES = ("bid_margin", "ask_margin")
+
+Answer = TypeVar("Answer")
 
 
 def checked_action(action: object, spec: Spec, n: int, label: str, step: int) -> FloatArray:
@@ -52,14 +56,7 @@ def checked_act(policy: Policy, inputs: PolicyInputs, explore: bool, label: str,
     Raises:
         PolicyError: naming label and step.
     """
-    try:
-        action = policy.act(inputs, explore)
-    except PolicyError as error:
-        raise PolicyError(f"period {step}: {label}: {error}") from error
-    except CosimError:
-        raise
-    except Exception as error:
-        raise PolicyError(f"period {step}: {label} raised {type(error).__name__}: {error}") from error
+    action = _asked(partial(policy.act, inputs, explore), policy, f"period {step}: {label}")
     return checked_action(action, policy.spec, policy.n, label, step)
 
 
@@ -69,16 +66,7 @@ def checked_requote(policy: Policy, view: RoundView, label: str, step: int) -> F
     Raises:
         PolicyError: naming label and step.
     """
-    try:
-        margins = policy.requote(view)
-    except PolicyError as error:
-        raise PolicyError(f"period {step}: {label}, requoting: {error}") from error
-    except CosimError:
-        raise
-    except Exception as error:
-        raise PolicyError(
-            f"period {step}: {label}, requoting, raised {type(error).__name__}: {error}"
-        ) from error
+    margins = _asked(partial(policy.requote, view), policy, f"period {step}: {label}, requoting,")
     return checked_margins(margins, policy.n, label, step)
 
 
@@ -91,7 +79,8 @@ def checked_learn(policy: Policy, transition: Transition, label: str, step: int)
     Raises:
         PolicyError: naming label and step, if it raises, or if a metric is not a finite number.
     """
-    return _metrics(lambda: policy.learn(transition), f"period {step}: {label}, learning,")
+    where = f"period {step}: {label}, learning,"
+    return _metrics(_asked(partial(policy.learn, transition), policy, where), where)
 
 
 def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
@@ -100,19 +89,71 @@ def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
     Raises:
         PolicyError: naming label and step.
     """
-    return _metrics(policy.finish, f"period {step}: {label}, finishing,")
+    where = f"period {step}: {label}, finishing,"
+    return _metrics(_asked(policy.finish, policy, where), where)
 
 
-def _metrics(update: Callable[[], object], where: str) -> dict[str, float]:
-    """What an update returned, as finite numbers by name."""
+def checked_weights(policy: Policy, label: str) -> dict[str, FloatArray]:
+    """What the policy has learnt, fit to be written: arrays of finite floats by name.
+
+    Raises:
+        PolicyError: naming label, and the first weight at fault.
+    """
+    where = f"{label}, asked for its weights,"
+    weights: object = _asked(policy.weights, policy, where)
+    if not isinstance(weights, dict):
+        raise PolicyError(f"{where} returned {type(weights).__name__}, not a dict of arrays")
+    for name, values in weights.items():
+        if not isinstance(name, str):
+            raise PolicyError(f"{where} returned the name {name!r}, which is no text")
+        if not isinstance(values, np.ndarray):
+            raise PolicyError(f"{where} returned {type(values).__name__} as {name!r}, not an array")
+        if values.dtype not in (np.float32, np.float64):
+            raise PolicyError(f"{where} returned {values.dtype} as {name!r}, not float64")
+        if not np.isfinite(values).all():
+            raise PolicyError(f"{where} returned {name!r} with numbers that are not finite")
+    return weights
+
+
+def raised(error: Exception, policy: type[Policy], where: str, when: str = "") -> str:
+    """What a policy raised, in words, with the line that raised it. Call it where the error was caught.
+
+    Args:
+        error: What it raised; a PolicyError is worded for people already.
+        policy: The policy's class.
+        where: Who it was: "period 3: policy 'mine' of 'houses'", or ending with a comma "..., learning,".
+        when: In which moment, if `where` does not say so: " when it was made".
+    """
+    place = _place(error, policy)
+    if isinstance(error, PolicyError):
+        return f"{where}{'' if where.endswith(',') else ':'} {error}{place}"
+    text = "; ".join(map(str, error.problems)) if isinstance(error, InputError) else str(error)
+    return f"{where} raised {type(error).__name__}{when}{f': {text}' if text else ''}{place}"
+
+
+def _place(error: Exception, policy: type[Policy]) -> str:
+    """The innermost line of the policy's own modules that an error passed, else the last line of all."""
+    modules = {each.__module__ for each in policy.__mro__}
+    foreign = {name for name in modules if name.partition(".")[0] not in ("cosim", "abc", "builtins")}
+    frames = [*walk_tb(error.__traceback__)][1:]  # the first is that of who called the policy
+    own = [each for each in frames if each[0].f_globals.get("__name__") in (foreign or modules)]
+    if not frames or (isinstance(error, PolicyError) and not (foreign and own)):
+        return ""  # what cosim itself has to say of a policy is told without
+    frame, line = (own or frames)[-1]
+    return f" (at {frame.f_code.co_filename}:{line})"
+
+
+def _asked(question: Callable[[], Answer], policy: Policy, where: str) -> Answer:
+    """What a policy answers; whatever it raises becomes a PolicyError, also an error of cosim's: a name that
+    it looked up in its spec is no mistake in the scenario."""
     try:
-        metrics = update()
-    except PolicyError as error:
-        raise PolicyError(f"{where} {error}") from error
-    except CosimError:
-        raise
+        return question()
     except Exception as error:
-        raise PolicyError(f"{where} raised {type(error).__name__}: {error}") from error
+        raise PolicyError(raised(error, type(policy), where)) from error
+
+
+def _metrics(metrics: object, where: str) -> dict[str, float]:
+    """What an update returned, as finite numbers by name."""
     if not isinstance(metrics, dict):
         raise PolicyError(f"{where} returned {type(metrics).__name__}, not a dict of metrics")
     return {str(name): _finite(value, str(name), where) for name, value in metrics.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 from cosim.analysis.hourly import HourlyStatistics
 from cosim.community.community import Community
 from cosim.community.deciders import PolicyGroup
-from cosim.errors import OutputError, PolicyError
+from cosim.errors import OutputError, PolicyError, RunError
 from cosim.policies.learning.checkpoint import checkpoint_of
 from cosim.policies.learning.events import EventFiles
 from cosim.policies.learning.learner import FALLEN_BACK
+from cosim.policies.validation import checked_weights
 from cosim.results.recorder import Recorder
 from cosim.results.tables import ACTIONS, LEARNING
 from cosim.results.weights import weights_file, write_weights
@@ -92,6 +93,8 @@ class LearningLog:
         self._first = 0
         """First period of the running 24 hours."""
         self._done = 0
+        self._lost: list[RunError] = []
+        """Why what was learnt could not be kept, one a learner."""
         self.line = ""
         """What the progress bar says."""
 
@@ -110,8 +113,9 @@ class LearningLog:
             self._end_of_day()
 
     def finish(self) -> None:
-        """The run is over: there may be last updates."""
+        """The run is over: there may be last updates, and hours of a day that is not whole."""
         self._take_updates()
+        self._take_rest()
 
     def _take_updates(self) -> None:
         for learner in self._learners:
@@ -178,7 +182,8 @@ class LearningLog:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Around a run: however it ends, what was learnt is kept, and what was gathered of the last hours.
+        """Around a run and the making of its tables: however it ends, what was learnt is kept, and what was
+        gathered of the last hours. What cannot be kept ends no run: `require_kept` tells it afterwards.
 
         Raises:
             PolicyError: the one that ended the run, with the file of the last good weights.
@@ -187,37 +192,65 @@ class LearningLog:
             yield
         except BaseException as error:
             saved = self._rescued(error)
-            if isinstance(error, PolicyError) and saved:
-                files = ", ".join(map(str, saved))
-                raise PolicyError(f"{error}; what was learnt until then is in {files}") from error
+            more = [f"what was learnt until then is in {', '.join(map(str, saved))}"] if saved else []
+            more += map(str, self._lost)
+            if isinstance(error, PolicyError) and more:
+                raise PolicyError("; ".join([str(error), *more])) from error
             raise
         else:
-            self._leave()
+            self._save_all()
+
+    def require_kept(self) -> None:
+        """Make sure that all that was learnt is in files.
+
+        Raises:
+            PolicyError: with each policy whose weights cannot be kept.
+            OutputError: if it was the system that refused them.
+        """
+        if self._lost:
+            first = self._lost[0]
+            what = "; ".join(map(str, self._lost))
+            raise type(first)(f"{what}; all else of the run is whole, in {self._folder}") from first
 
     def _rescued(self, error: BaseException) -> list[Path]:
         """What could be kept; the error that ended the run stays the one to report."""
         try:
-            return self._leave()
-        except (OSError, OutputError, PolicyError) as second:
-            error.add_note(f"what was learnt could not be kept: {second}")
-            return []
+            self._take_rest()
+        except (OSError, OutputError) as second:
+            error.add_note(f"what was gathered last is lost: {second}")
+        saved = self._save_all()
+        for each in self._lost:
+            error.add_note(str(each))
+        return saved
 
-    def _leave(self) -> list[Path]:
+    def _take_rest(self) -> None:
+        """The hours of a day that is not whole, and the ends of event files."""
         if self._done > self._first:
             self._write_actions()
         if self._events is not None:
             self._events.close()
-        return [self._save(learner) for learner in self._learners if self._is_worth_keeping(learner)]
 
-    def _is_worth_keeping(self, learner: _Learner) -> bool:
-        """Whether there are weights, and all of them numbers."""
-        weights = _weights(learner)
-        return bool(weights) and all(np.isfinite(part).all() for part in weights.values())
+    def _save_all(self) -> list[Path]:
+        """Write what each has learnt; one that cannot be kept takes nothing from the others."""
+        saved = []
+        for learner in self._learners:
+            try:
+                saved += self._save(learner)
+            except PolicyError as error:
+                self._lost.append(error)
+            except Exception as error:  # noqa: BLE001 - a disk, or somebody else's code: it is told in the end
+                what = f"the weights of {learner.group.title} could not be kept"
+                self._lost.append(OutputError(f"{what}: {str(error) or type(error).__name__}"))
+        return saved
 
-    def _save(self, learner: _Learner) -> Path:
-        path = self._folder / self.checkpoint(learner)
-        write_weights(path, checkpoint_of(learner.group.policy))
-        return path
+    def _save(self, learner: _Learner) -> list[Path]:
+        """Write what one has learnt, if there is anything."""
+        policy, path = learner.group.policy, self._folder / self.checkpoint(learner)
+        weights = checked_weights(policy, learner.group.title)
+        if not weights:
+            return []
+        write_weights(path, replace(checkpoint_of(policy), weights=weights))
+        return [path]
 
     def checkpoint(self, learner: _Learner) -> Path:
         """Where its weights are, inside the run's folder: labels that look alike as files are told apart."""
@@ -230,13 +263,14 @@ class LearningLog:
     # What is said of it
 
     def notes(self) -> list[str]:
-        """What a user should know: who fell back to a rule."""
-        return [
+        """What a user should know: who fell back to a rule, and whose weights could not be kept."""
+        fallen = [
             f"{learner.group.title} diverged in period {learner.fallen}, and followed the rule that it "
             "started from ever after (diverged: rule)"
             for learner in self._learners
             if learner.fallen is not None
         ]
+        return [*fallen, *map(str, self._lost)]
 
     def summary(self) -> dict[str, Any]:
         """By label: updates, the last metrics, savings by day, where the weights are."""
@@ -261,14 +295,6 @@ class LearningLog:
 def learners(community: Community) -> list[PolicyGroup]:
     """Its policies that learn."""
     return [group for group in community.deciders.groups if group.policy.learns]
-
-
-def _weights(learner: _Learner) -> dict[str, Any]:
-    try:
-        return learner.group.policy.weights()
-    except Exception as error:  # somebody else's code
-        what = f"{learner.group.title} raised {type(error).__name__} when asked for its weights"
-        raise PolicyError(f"{what}: {error}") from error
 
 
 def _line(learner: _Learner, done: int, of: int) -> str:

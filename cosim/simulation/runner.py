@@ -77,7 +77,8 @@ def run(
 
     Raises:
         InputError: if something of the scenario cannot be used, or the folder is not empty.
-        RunError: if an audit fails, a policy breaks its contract, or results cannot be written.
+        RunError: if an audit fails, a policy breaks its contract, or results cannot be written; also of a
+            run that is whole, if what a policy learnt could not be kept.
     """
     started = time.perf_counter()
     if scenario.outputs.tensorboard:
@@ -110,16 +111,17 @@ def run(
                     progress(recording.progress())
             simulation.finish()
             recording.learning.finish()
+            started = time.perf_counter()
+            folder.join()  # before weights are asked for: somebody else's code is not to cost the tables
+            joining = time.perf_counter() - started
         manifest.notes = recording.learning.notes()
-        started = time.perf_counter()
-        folder.join()
-        joining = time.perf_counter() - started
         seconds = {"setup": setup, **simulation.seconds, "record": recording.seconds, "join": joining}
         summary = recording.summary(seconds)
         totals = recording.write_totals(folder.path)
         files = [totals, *folder.complete(summary, seconds=seconds, audit=summary["audit"])]
     if scenario.outputs.report:
         files.append(_reported(folder.path))
+    recording.learning.require_kept()
     return Outcome(folder.path, summary, recording.violations, files)
 
 

@@ -4,6 +4,9 @@ with policies of one's own. Each is a line on standard error; nothing is lost, n
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,10 +75,46 @@ class Raises(Late):
         return {}["price"]
 
 
+class Misspells(Late):
+    def wrong(self, action):
+        return self.spec.observation_index("batery.soc")
+
+
 class Unlicensed(Late):
     def __init__(self, *arguments, **options):
         raise RuntimeError("no licence")
+
+
+class MisspellsAtOnce(Late):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.soc = self.spec.observation_index("batery.soc")
+
+
+class Lists(Late):
+    learns = True
+
+    def weights(self):
+        return {"x": [1, 2]}
+
+
+class ListsLate(Late):
+    learns = True
+
+    def wrong(self, action):
+        return action
+
+    def weights(self):
+        return {"x": np.zeros(2) if self.calls < 3 else [1, 2]}
 """
+
+
+def line_of(text: str) -> str:
+    """How messages end that name a line of own policies; {} stands for their folder."""
+    before = OWN[: OWN.index(text)]
+    return f"(at {{}}/own_late.py:{len(before.splitlines())})"
+
+
 KIND = "policies.default.kind="
 PARAMETER = "policies.default.parameters."
 
@@ -92,6 +131,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own_late.py").write_text(OWN)
     (tmp_path / "own_broken.py").write_text("import no_such_package")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_late", raising=False)  # that of another folder
     return tmp_path / "small.yaml"
 
 
@@ -112,7 +152,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("NoNumber", "returned bid_margin = nan for prosumer 1, which is not a finite number"),
         ("TooLarge", "returned bid_margin = 1.5 for prosumer 0, which is outside [-1, 1]"),
         ("Narrow", "returned shape (4, 1), not (4, 3) (bid_margin, ask_margin, battery.value)"),
-        ("Raises", "raised KeyError: 'price'"),
+        ("Raises", f"raised KeyError: 'price' {line_of('return {}[')}"),
+        (
+            "Misspells",
+            "raised UnknownNameError: unknown observation 'batery.soc' (did you mean 'battery.soc'?) "
+            + line_of("return self.spec"),
+        ),
     ],
 )
 def test_a_policy_that_breaks_its_contract_fails_the_run(
@@ -121,46 +166,131 @@ def test_a_policy_that_breaks_its_contract_fails_the_run(
     small.write_text(SMALL[: SMALL.index("    parameters")] + "outputs: {report: false}\n")
     result = cosim("run", small, "--output", tmp_path / "run", "--quiet", "--set", f"{KIND}own_late:{policy}")
     assert result.exit_code == 1
-    assert result.stderr == f"period 2: policy 'late' of 'default' {what}\n"
+    assert result.stderr == f"period 2: policy 'late' of 'default' {what.replace('{}', str(tmp_path), 1)}\n"
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert (manifest["status"], manifest["periods_done"]) == ("failed", 2)
     assert len(load(tmp_path / "run", partial=True).steps) == 2
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
-    ("policy", "what", "code"),
+    ("policy", "what"),
     [
-        ("own_broken:Any", "cannot import 'own_broken': No module named 'no_such_package'", 2),
-        ("own_late:Lat", "module 'own_late' has no 'Lat' (did you mean 'Late'?)", 2),
-        ("own_late:np", "it has to be a subclass of cosim.policies.Policy", 2),
         (
-            "own_late:Unlicensed",
-            "policies.default: policy 'own_late:Unlicensed' raised RuntimeError when it",
-            1,
+            "own_broken:Any",
+            ": cannot import 'own_broken': No module named 'no_such_package' "
+            "(is the module on the Python path?)",
         ),
+        ("own_late:Lat", ": module 'own_late' has no 'Lat' (did you mean 'Late'?)"),
+        ("own_late:Unlicensed", f" raised RuntimeError when it was made: no licence {line_of('raise Run')}"),
+        (
+            "own_late:MisspellsAtOnce",
+            " raised UnknownNameError when it was made: unknown observation 'batery.soc' (did you mean "
+            f"'battery.soc'?) {line_of('self.soc = ')}",
+        ),
+        ("own_late:Lists", ", asked for its weights, returned list as 'x', not an array"),
     ],
 )
 def test_a_plug_in_that_cannot_be_made_leaves_nothing(
-    cosim: Callable[..., Result], small: Path, tmp_path: Path, policy: str, what: str, code: int
+    cosim: Callable[..., Result], small: Path, tmp_path: Path, command: str, policy: str, what: str
 ) -> None:
     small.write_text(SMALL[: SMALL.index("    parameters")].replace("mf-ppo", policy))
-    result = cosim("run", small, "--output", tmp_path / "run")
-    assert result.exit_code == code
-    assert what in result.stderr and result.stderr.count("\n") == 1
-    assert code == 1 or result.stderr.startswith(f"{small}:12: policies.default.kind: policy {policy!r}")
+    result = cosim(command, small, *(["--output", tmp_path / "run"] if command == "run" else []))
+    assert result.exit_code == 2
+    told = f"{small}:12: policies.default.kind: policy {policy!r}{what}\n"
+    assert result.stderr == told.replace("{}", str(tmp_path))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_gpu_where_there_is_none(
-    cosim: Callable[..., Result], small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("change", "line", "what"),
+    [
+        (
+            ("hidden: 8", "device: cuda"),
+            14,
+            "default.parameters.device: cuda was asked for, and torch finds no GPU (write auto or cpu)",
+        ),
+        (
+            ("hidden: 8", "leaves: [battery]"),
+            14,
+            "default.parameters.leaves: 'battery' is no field of the action (valid: bid_margin, ask_margin, "
+            "battery.value)",
+        ),
+        (
+            (
+                "mf-ppo\n    parameters:\n      hidden: 8\n      epochs: 2",
+                "maddpg\n    parameters:\n      memory_gib: 0.00001",
+            ),
+            12,
+            "default.kind: policy 'maddpg': critics that read what all 4 prosumers did",
+        ),
+    ],
+)
+def test_a_learner_that_cannot_be_made_leaves_nothing(
+    cosim: Callable[..., Result],
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    change: tuple[str, str],
+    line: int,
+    what: str,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    small.write_text(SMALL.replace("hidden: 8", "device: cuda"))
-    result = cosim("run", small, "--output", tmp_path / "run")
+    small.write_text(SMALL.replace(*change))
+    result = cosim(command, small, *(["--output", tmp_path / "run"] if command == "run" else []))
     assert result.exit_code == 2
-    place = f"{small}:14: policies.default.parameters.device"
-    assert result.stderr == f"{place}: cuda was asked for, and torch finds no GPU (write auto or cpu)\n"
+    assert result.stderr.startswith(f"{small}:{line}: policies.{what}") and result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_of_several_policies_are_told_at_once(cosim: Callable[..., Result], small: Path) -> None:
+    second = "  - {name: others, count: 2, policy: own, devices: {battery: {capacity_kwh: 6}}}\npolicies:\n"
+    text = SMALL.replace("policies:\n", second + "  own: own_late:Unlicensed\n")
+    small.write_text(text.replace("hidden: 8", "leaves: [battery]"))
+    result = cosim("check", small)
+    assert result.exit_code == 2
+    first, other = sorted(result.stderr.splitlines())
+    assert first.startswith(
+        f"{small}:12: policies.own.kind: policy 'own_late:Unlicensed' raised RuntimeError"
+    )
+    assert other.startswith(f"{small}:16: policies.default.parameters.leaves: 'battery' is no field")
+
+
+@pytest.mark.parametrize(("policy", "needed"), [("own_late:Late", False), ("zip", False), ("mf-ppo", True)])
+def test_check_imports_torch_for_learners_alone(small: Path, policy: str, needed: bool) -> None:
+    small.write_text(SMALL[: SMALL.index("    parameters")].replace("mf-ppo", policy))
+    code = (
+        "import sys, cosim.cli\n"
+        f"try: cosim.cli.app(['check', {str(small)!r}, '--quiet'], prog_name='cosim')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('torch' in sys.modules)"
+    )
+    paths = os.pathsep.join([str(small.parent), *sys.path])
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == str(needed)
+
+
+def test_weights_that_cannot_be_kept_cost_nothing_else(
+    cosim: Callable[..., Result], small: Path, tmp_path: Path
+) -> None:
+    text = SMALL[: SMALL.index("    parameters")].replace("mf-ppo", "own_late:ListsLate")
+    small.write_text(text + "outputs: {report: true}\n")
+    assert cosim("check", small).exit_code == 0
+    result = cosim("run", small, "--output", tmp_path / "run", "--quiet")
+    why = "policy 'late' of 'default', asked for its weights, returned list as 'x', not an array"
+    assert result.exit_code == 1
+    assert result.stderr == f"{why}; all else of the run is whole, in {tmp_path / 'run'}\n"
+    found = load(tmp_path / "run")
+    assert found.complete and len(found.steps) == 5
+    assert found.manifest["notes"] == [why]
+    assert why in found.summary["run"]["notes"]
+    assert found.summary["learning"]["default"]["checkpoint"] is None
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert not (tmp_path / "run" / "parts").exists()
 
 
 def test_what_was_learnt_starts_another_scenario(

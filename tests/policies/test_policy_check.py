@@ -196,6 +196,37 @@ class SilentLearner(Good):
         return None  # type: ignore[return-value] # that is the mistake
 
 
+class ListedWeights(Good):
+    learns = True
+
+    def weights(self) -> dict[str, FloatArray]:
+        return {"x": [1, 2]}  # type: ignore[dict-item] # that is the mistake
+
+
+class WeightsOnceLearnt(Good):
+    """Has none before it has learnt something."""
+
+    learns = True
+    taken = 0
+
+    def learn(self, transition: Transition) -> dict[str, float]:
+        self.taken += 1
+        return {}
+
+    def weights(self) -> dict[str, FloatArray]:
+        return {"rate": np.full(1, 1 / self.taken)}
+
+    def load_weights(self, weights: Any) -> None:
+        return
+
+
+class WeightsUntilLearnt(WeightsOnceLearnt):
+    """Has none that are numbers once it has learnt something."""
+
+    def weights(self) -> dict[str, FloatArray]:
+        return {"rate": np.full(1, np.nan if self.taken else 1.0)}
+
+
 class PeepingQuotes(Good):
     requotes = True
 
@@ -232,6 +263,9 @@ class WideQuotes(Good):
         (DivergingLearner, "learning", "not finite: loss"),
         (SilentLearner, "learning", "NoneType"),
         (BadEnding, "learning", "finishing, raised RuntimeError: nothing collected"),
+        (ListedWeights, "weights", "n=5, asked for its weights, returned list as 'x', not an array"),
+        (WeightsOnceLearnt, "weights", "n=5, asked for its weights, raised ZeroDivisionError: "),
+        (WeightsUntilLearnt, "learning", "n=5, after learning, asked for its weights, returned 'rate' with"),
         (PeepingQuotes, "requoting", "depend on others"),
         (WideQuotes, "requoting", "bid_margin = 1.5"),
     ],

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from cosim.core.arrays import FloatArray
 from cosim.core.config import Config
-from cosim.errors import InputError, PolicyError, UnknownNameError
-from cosim.policies import Policy, create, load, names
+from cosim.errors import InputError, PolicyError, Problem, UnknownNameError
+from cosim.policies import Policy, PolicyInputs, create, load, names
 from cosim.policies.rules.zip import ZeroIntelligencePlus
 from cosim.policies.sample import sample_spec
 
@@ -89,10 +92,50 @@ def test_policy_that_raises_when_made(tmp_path: Path, monkeypatch: pytest.Monkey
         "        return None\n"
     )
     write_module(tmp_path, monkeypatch, "broken_plugin_b", text)
+    place = re.escape(f"(at {tmp_path / 'broken_plugin_b.py'}:4)")
     with pytest.raises(
-        PolicyError, match=r"'broken_plugin_b:Mine' raised RuntimeError when it was made: no luck"
+        PolicyError,
+        match=f"^policy 'broken_plugin_b:Mine' raised RuntimeError when it was made: no luck {place}$",
     ):
         create("broken_plugin_b:Mine", sample_spec(), 1, 1)
+
+
+class Starting(Policy):
+    """Raises when it is made what it is told to."""
+
+    class Parameters(Config):
+        rate: float = 0.5
+
+    Config = Parameters
+    error: ClassVar[Exception]
+
+    def prepare(self) -> None:
+        raise self.error
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        return inputs.rule_action
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InputError("no sun"), InputError([Problem("too slow", path="rate"), Problem("?", path="speed")])],
+)
+def test_an_error_of_cosims_that_is_about_no_parameter_is_the_policys(error: InputError) -> None:
+    Starting.error = error
+    with pytest.raises(PolicyError, match="Starting' raised InputError when it was made: "):
+        create(Starting, sample_spec(), 1, 1)
+
+
+def test_an_error_about_a_parameter_stays_one() -> None:
+    Starting.error = InputError(Problem("too slow", path="rate"))
+    with pytest.raises(InputError, match=r"^rate: too slow$"):
+        create(Starting, sample_spec(), 1, 1)
+
+
+def test_what_a_policy_says_when_it_is_made_gets_its_name() -> None:
+    Starting.error = PolicyError("has no licence")
+    with pytest.raises(PolicyError, match=r"^policy '.*:Starting': has no licence \(at "):
+        create(Starting, sample_spec(), 1, 1)
 
 
 def test_class_with_abstract_methods_cannot_be_made() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cosim.analysis.hourly import HourlyStatistics
 from cosim.core.arrays import FloatArray
-from cosim.errors import InputError, OutputError, PolicyError
+from cosim.errors import InputError, OutputError, PolicyError, ScenarioError
 from cosim.policies.contract import Policy, PolicyInputs, Transition
 from cosim.policies.learning.checkpoint import read
 from cosim.policies.registry import REGISTRY
@@ -62,15 +62,32 @@ class Breaks(Counting):
 
 
 class NoNumbers(Counting):
-    """What it learnt is no number."""
+    """What it learns is no number."""
+
+    def weights(self) -> dict[str, FloatArray]:
+        return {"taken": np.array([np.nan if self.taken else 0.0])}
+
+
+class NoNumbersAtOnce(Counting):
+    """It starts from no number."""
 
     def weights(self) -> dict[str, FloatArray]:
         return {"taken": np.array([np.nan])}
 
 
+class Forgets(Breaks):
+    """Raises in the tenth period, and no longer knows what it learnt."""
+
+    def weights(self) -> dict[str, FloatArray]:
+        return {"taken": np.zeros(1)} if self.taken == 0 else {}["taken"]
+
+
+OWN = (Counting, Breaks, NoNumbers, NoNumbersAtOnce, Forgets)
+
+
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {f"own:{each.__name__}": each for each in (Counting, Breaks, NoNumbers)}
+    found = {f"own:{each.__name__}": each for each in OWN}
     find = REGISTRY.load
     monkeypatch.setattr(REGISTRY, "load", lambda name: found.get(name) or find(name))
 
@@ -263,10 +280,75 @@ def test_an_interrupted_run_leaves_what_was_learnt(five: Five, folder: Path) -> 
 
 
 @pytest.mark.usefixtures("own")
-def test_weights_that_are_no_numbers_are_not_kept(five: Five, folder: Path) -> None:
-    outcome = run(five(policies={"default": "own:NoNumbers"}, horizon={"duration": "2 hours"}), folder)
-    assert outcome.summary["learning"]["default"]["checkpoint"] is None
-    assert not (folder / "checkpoints").exists()
+def test_weights_that_are_no_numbers_cost_neither_tables_nor_those_of_others(
+    five: Five, folder: Path
+) -> None:
+    homes = five().model_dump(mode="json")["groups"][0]
+    groups = [homes | {"count": 3}, homes | {"name": "others", "count": 2, "policy": "second"}]
+    scenario = five(
+        groups=groups,
+        policies={"default": "own:NoNumbers", "second": "own:Counting"},
+        horizon={"duration": "2 hours"},
+    )
+    why = "policy 'counting' of 'default', asked for its weights, returned 'taken' with numbers that are not"
+    with pytest.raises(PolicyError, match=f"^{why} finite; all else of the run is whole, in {folder}$"):
+        run(scenario, folder)
+    found = load(folder)
+    assert found.complete and len(found.steps) == 2 and len(found.actions)
+    assert [each.name for each in (folder / "checkpoints").iterdir()] == ["second.pt"]
+    learning = found.summary["learning"]
+    assert learning["default"]["checkpoint"] is None
+    assert learning["second"]["checkpoint"] == "checkpoints/second.pt"
+    assert found.manifest["notes"] == [f"{why} finite"]
+
+
+@pytest.mark.usefixtures("own")
+def test_weights_that_are_no_numbers_before_the_first_period_begin_no_run(five: Five, folder: Path) -> None:
+    with pytest.raises(
+        ScenarioError, match=r"^policies\.default\.kind: policy 'own:NoNumbersAtOnce', asked for"
+    ):
+        run(five(policies={"default": "own:NoNumbersAtOnce"}), folder)
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("own")
+def test_a_learner_that_raises_twice_is_told_with_both(five: Five, folder: Path) -> None:
+    line = Breaks.act.__code__.co_firstlineno + 2
+    second = Forgets.weights.__code__.co_firstlineno + 1
+    with pytest.raises(PolicyError) as caught:
+        run(five(policies={"default": "own:Forgets"}), folder)
+    assert str(caught.value) == (
+        "period 9: policy 'counting' of 'default' raised KeyError: 'what it looked for' "
+        f"(at {__file__}:{line}); policy 'counting' of 'default', asked for its weights, raised KeyError: "
+        f"'taken' (at {__file__}:{second})"
+    )
+    assert len(load(folder, partial=True).steps) == 9
+
+
+def full(*_: Any) -> list[Path]:
+    raise OutputError("the disk is full")
+
+
+@pytest.mark.usefixtures("own")
+def test_a_disk_that_takes_no_weights_leaves_a_complete_run(
+    five: Five, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.simulation.learning.write_weights", full)
+    message = "^the weights of policy 'counting' of 'default' could not be kept: the disk is full; all else"
+    with pytest.raises(OutputError, match=message):
+        run(five(policies={"default": "own:Counting"}, horizon={"duration": "2 hours"}), folder)
+    assert load(folder).complete
+
+
+@pytest.mark.usefixtures("own")
+def test_a_disk_that_takes_no_tables_leaves_what_was_learnt(
+    five: Five, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosim.results.recorder.Recorder.close", full)
+    with pytest.raises(OutputError, match=r"^the disk is full$"):
+        run(five(policies={"default": "own:Counting"}, horizon={"duration": "2 hours"}), folder)
+    assert read(folder / "checkpoints" / "default.pt").weights["taken"] == [1.0]
+    assert len(load(folder, partial=True).steps) == 2
 
 
 def test_a_learner_that_diverges_stops_the_run_with_good_weights(five: Five, folder: Path) -> None:
