@@ -60,7 +60,7 @@ def test_the_first_run_shows_it_learning(tmp_path: Path) -> None:
     """A day shorter than a week tells nothing: it learns once a day."""
     scenario = load_scenario(FOLDER / "quickstart.yaml", days=3.0)
     found = load(run(scenario, tmp_path / "run").folder)
-    assert load_scenario(FOLDER / "quickstart.yaml").horizon.days == 7.0
+    assert load_scenario(FOLDER / "quickstart.yaml").horizon.periods == 7 * 96
     assert found.summary["learning"]["default"]["updates"] == 2
     assert len(found.summary["learning"]["default"]["daily_saving_eur"]) == 3
 
