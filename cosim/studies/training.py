@@ -90,7 +90,7 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep =
         passes: How often they go through it: each time the world begins anew, and a learner goes on with all
             that it had (`Policy.state_dict`).
         tell: Called with the periods done in all passes.
-        keep: Called after each pass, and where one fails with what is worth keeping.
+        keep: Called with what is worth keeping after each pass, also after one that fails.
 
     Raises:
         PolicyError: if one breaks its contract, diverges and is to stop then, or says that it learns and has
@@ -110,13 +110,13 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep =
         try:
             episodes.append(run_episode(simulation, after(done, tell)))
         except Exception:
-            keep(_rescued(policies))
+            keep(_worth_keeping(_rescued(policies)))
             raise
         done += scenario.horizon.periods
         states = {label: policy.state_dict() for label, policy in policies.items()}
         learnt = {label: checkpoint_of(policy) for label, policy in policies.items() if policy.learns}
         fallen = {label: number for label, policy in policies.items() if fell(policy)} | fallen
-        keep(learnt)
+        keep(_worth_keeping(learnt))
     for label, own in learnt.items():
         if not own.weights:
             raise PolicyError(f"{_title(policies[label], label)} learns, but its weights() are empty")
@@ -124,14 +124,22 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep =
 
 
 def _rescued(policies: Mapping[str, Policy]) -> dict[str, Checkpoint]:
-    """What was learnt, as far as there is something, and all of it numbers."""
+    """What was learnt when a pass failed, of those that can tell."""
     found: dict[str, Checkpoint] = {}
     for label, policy in policies.items():
-        with suppress(Exception):  # somebody else's code; what made the pass fail is what is reported
-            own = checkpoint_of(policy)
-            if policy.learns and own.weights and all(np.isfinite(it).all() for it in own.weights.values()):
-                found[label] = own
+        if policy.learns:
+            with suppress(Exception):  # somebody else's code; what made the pass fail is what is reported
+                found[label] = checkpoint_of(policy)
     return found
+
+
+def _worth_keeping(learnt: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
+    """Where there are weights, and all of them numbers."""
+    return {
+        label: own
+        for label, own in learnt.items()
+        if own.weights and all(np.isfinite(array).all() for array in own.weights.values())
+    }
 
 
 def judge(

@@ -111,6 +111,12 @@ def test_what_was_learnt_before_a_later_pass_fails_is_kept(
     assert read(file).weights["shift"] == once.weights[LABEL]["shift"]
 
 
+def test_who_has_nothing_to_show_leaves_nothing(study: Callable[..., Study], tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"its weights\(\) are empty$"):
+        evaluate(study("own:Forgetful"), tmp_path)
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_does_not_hide_why_it_failed(
     diverging: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
