@@ -103,10 +103,10 @@ def _outlook(community: Community) -> Outlook:
     """Of all periods, over the real devices. Its prices are those of a planner: a day that comes again."""
     clock, known = community.clock, community.outlooks
     foresight = Foresight(community.fleet, None, community.foresight.ticks_per_period, 0)
-    outlooks = replace(known, foresight=foresight, periods=clock.periods)
+    outlooks = replace(known, foresight=foresight)
     period = clock.period(0)
     now = known_of(community.fleet, community.state, period, community.tariffs)
-    return outlooks.of(community.state, now, period, community.memory)
+    return outlooks.of(community.state, now, period, community.memory, clock.periods * clock.hours)
 
 
 def _producing(owned: Owned, feed_in: FloatArray) -> Owned:

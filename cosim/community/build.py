@@ -102,7 +102,6 @@ def build_community(
     bidder = Bidder(fleet, scenario.market.bidding, loop)
     observer = Observer(foresight.fleet)
     fields = _fields(bidder, observer, clock)
-    deciders = _deciders(scenario, population, fields, chance.seed, name)
     bounds = tariffs.public_bounds
     middle_heat = 0.5 * float(sum(usual_costs(*tariffs.default_prices(0))))
     return Community(
@@ -120,9 +119,8 @@ def build_community(
             tariffs,
             loop,
             ((bounds.feed_in, bounds.ceiling), None if loop is None else _heat_band(bounds)),
-            max(round(deciders.horizon_hours / clock.hours), 1),
         ),
-        deciders=deciders,
+        deciders=_deciders(scenario, population, fields, chance.seed, name),
         market=Market(
             mechanisms.create(scenario.market.mechanism, **scenario.market.values()), chance.within("market")
         ),

@@ -166,7 +166,10 @@ class Community:
             observation,
             self.memory.mean_field(period),
             self.rule.action(observation, known),
-            self.outlooks.of(state, known, period, self.memory) if self.deciders.looks_ahead else None,
+            {
+                hours: self.outlooks.of(state, known, period, self.memory, hours)
+                for hours in self.deciders.horizons_now
+            },
         )
         return Gate(period, known, knowledge)
 

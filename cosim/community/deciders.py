@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -37,6 +37,8 @@ class PolicyGroup:
     """Shape (g, A): False where a prosumer lacks the device; read only."""
     parameters: Mapping[str, FloatArray]
     """Of the devices, shape (g,) each; read only."""
+    horizon_hours: float | None = None
+    """How far ahead it is shown [h]; None: as far as anybody in the community wants to see."""
 
     @property
     def title(self) -> str:
@@ -54,8 +56,8 @@ class Knowledge:
     """Shape (M,)."""
     rule: FloatArray
     """What the self-consumption rule would do, shape (n, A)."""
-    outlook: Outlook | None = None
-    """The periods ahead; None if nobody asks for them."""
+    outlooks: Mapping[float, Outlook] = field(default_factory=dict)
+    """The periods ahead, by how far they go [h]; nothing if nobody asks for them."""
 
 
 @dataclass
@@ -158,9 +160,14 @@ class Deciders:
         return any(group.policy.requotes for group in self.groups)
 
     @property
-    def looks_ahead(self) -> bool:
-        """Whether anybody wants to know the periods ahead, now."""
-        return any(_looks_now(group.policy) for group in self.groups)
+    def horizons_now(self) -> tuple[float, ...]:
+        """How far ahead those want to see that want to know the periods ahead, now [h]; each length once."""
+        looking = (group for group in self.groups if _looks_now(group.policy))
+        return tuple(dict.fromkeys(self.horizon_of(group) for group in looking))
+
+    def horizon_of(self, group: PolicyGroup) -> float:
+        """How far a group is shown the periods ahead, if it asks [h]."""
+        return self.horizon_hours if group.horizon_hours is None else group.horizon_hours
 
     @property
     def horizon_hours(self) -> float:
@@ -272,9 +279,8 @@ class Deciders:
             if "everybody" in group.policy.needs
             else None
         )
-        outlook = None
-        if _looks_now(group.policy) and knowledge.outlook is not None:
-            outlook = knowledge.outlook.of(group.rows)
+        ahead = knowledge.outlooks.get(self.horizon_of(group)) if _looks_now(group.policy) else None
+        outlook = None if ahead is None else ahead.of(group.rows)
         return PolicyInputs(observation, mean_field, rule, group.mask, group.parameters, everybody, outlook)
 
     def _overridden(

@@ -29,10 +29,10 @@ class Outlooks:
     loop: HeatLoop | None
     bands: tuple[tuple[float, float], tuple[float, float] | None]
     """Public bands of electricity and heat prices [EUR/kWh]."""
-    periods: int
-    """How many are looked at, fewer near the end of the run."""
 
-    def of(self, state: FleetState, known: Known, period: Period, memory: PublicMemory) -> Outlook:
+    def of(
+        self, state: FleetState, known: Known, period: Period, memory: PublicMemory, hours: float
+    ) -> Outlook:
         """The outlook from a period on.
 
         Args:
@@ -40,9 +40,10 @@ class Outlooks:
             known: What is known of it.
             period: The period that is decided.
             memory: What the markets have shown.
+            hours: How far it goes [h], in whole periods, one at least; less far near the end of the run.
         """
         first, n = period.index, self.foresight.fleet.prosumers
-        count = min(self.periods, self.clock.periods - first)
+        count = min(max(round(hours / period.hours), 1), self.clock.periods - first)
         prices = self.tariffs.ahead(first, count)
         ahead = self.clock.hour_of_day[first : first + count]
         loop = self.loop

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cosim.errors import OutputError, PolicyError
+from cosim.policies.learning.checkpoint import Checkpoint
 from cosim.simulation import processes
 from cosim.simulation.processes import Message, Tell
 from cosim.studies.store import Store
@@ -84,5 +86,26 @@ class _Compute:
     folder: Path
 
     def __call__(self, tell: Tell) -> None:
-        """Compute it and keep it."""
-        Store(self.folder).write(self.unit, self.unit.compute(tell))
+        """Compute it and keep it; of one that fails what was learnt until then.
+
+        Raises:
+            CosimError: as `Unit.compute`; where a policy fails, with the files of what was learnt.
+        """
+        store, learnt = Store(self.folder), dict[str, Checkpoint]()
+        try:
+            result = self.unit.compute(tell, learnt.update)
+        except Exception as error:
+            where = _rescued(store, self.unit, learnt)
+            if isinstance(error, PolicyError) and where:
+                raise PolicyError(f"{error}; {where}") from error
+            raise
+        store.write(self.unit, result)
+
+
+def _rescued(store: Store, unit: Unit, learnt: Mapping[str, Checkpoint]) -> str:
+    """Keep what a unit that failed had learnt, and say where; what ended it stays the error to report."""
+    try:
+        files = store.keep(unit, learnt)
+    except (OSError, OutputError) as error:
+        return f"what was learnt could not be kept: {error}"
+    return f"what was learnt until then is in {', '.join(map(str, files))}" if files else ""

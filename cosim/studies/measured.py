@@ -74,6 +74,25 @@ def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -
     return numbers
 
 
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """What diverged and fell back to its rule, with one policy and seed."""
+
+    labels: tuple[str, ...]
+    """Of the scenario, whose policy did in training."""
+    alone: int
+    """How many of the prosumers did that learned on alone (`exploitability`)."""
+
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.alone)
+
+
+def fallen(found: Values) -> Fallen:
+    """What fell back to its rule."""
+    alone = [one for one in found.get("exploited", ()) if one.get("fallen_back")]
+    return Fallen(tuple(one["label"] for one in found.get("fallen_back", ())), len(alone))
+
+
 def _of_weeks(
     weeks: Sequence[Values], optima: Mapping[str, Values], mode: str, window: str
 ) -> dict[Key, float]:

@@ -4,11 +4,12 @@ policies learnt. A file is read again only if it is of this very unit."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cosim.errors import InputError, OutputError, Problem
+from cosim.policies.learning.checkpoint import Checkpoint
 from cosim.results.files import explain, write_json
 from cosim.results.weights import weights_file, write_weights
 from cosim.studies.study import Study
@@ -65,8 +66,7 @@ class Store:
         Raises:
             OutputError: if it cannot be written.
         """
-        for label, checkpoint in result.learnt.items():
-            write_weights(self.folder / WEIGHTS / unit.name / weights_file(label), checkpoint)
+        self.keep(unit, result.learnt)
         content = {
             "study": unit.study.digest(),
             "digest": unit.digest(),
@@ -77,6 +77,18 @@ class Store:
             "result": result.values,
         }
         write_json(self.folder / UNITS / f"{unit.name}.json", content)
+
+    def keep(self, unit: Unit, learnt: Mapping[str, Checkpoint]) -> list[Path]:
+        """Keep what a unit learnt, by label; alone this does not make it done.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        folder = self.folder / WEIGHTS / unit.name
+        files = {folder / weights_file(label): checkpoint for label, checkpoint in learnt.items()}
+        for file, checkpoint in files.items():
+            write_weights(file, checkpoint)
+        return list(files)
 
     def read(self, unit: Unit) -> dict[str, Any]:
         """The values of a unit that is done.

@@ -12,12 +12,12 @@ from typing import Any
 
 import cosim
 from cosim.analysis.optimum import MOST
-from cosim.errors import InputError, Problem
+from cosim.errors import InputError, PolicyError, Problem
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
 from cosim.studies.contenders import Bidding, Contender
-from cosim.studies.exploitability import Probe
+from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
 from cosim.studies.windows import Windows
 
 FORMAT = 1
@@ -73,7 +73,8 @@ class Study:
         return next(own, replace(self.rules[0], bidding=bidding))
 
     def check(self) -> None:
-        """Make sure that every policy fits the scenario, and the scenario every window; simulates nothing.
+        """Make sure that every policy fits the scenario, the scenario every window, and that prosumers can
+        leave if they are to; simulates nothing.
 
         Raises:
             InputError: with every mistake that was found.
@@ -86,6 +87,8 @@ class Study:
             partial(self._built, partial(case, self.base, window, seed, RULE))
             for window in (train, *self.windows.tests)
         ]
+        if self.probe is not None:
+            attempts += [partial(self._leaving, contender) for contender in self.contenders]
         problems = {str(problem): problem for problem in self._too_large()}
         for attempt in attempts:
             try:
@@ -94,6 +97,16 @@ class Study:
                 problems |= {str(problem): problem for problem in error.problems}
         if problems:
             raise InputError(list(problems.values()))
+
+    def _leaving(self, contender: Contender) -> None:
+        """Make sure that prosumers can leave, if they are to."""
+        assert self.probe is not None
+        self.probe.check()
+        place = Place(self.base, self.seeds[0], contender, {}, self.probe.stranger)
+        try:
+            check_leaving(place, self.windows.train)
+        except PolicyError as error:
+            raise InputError(Problem(f"{contender.name}: {error}", path=OPTION)) from error
 
     def _too_large(self) -> Iterator[Problem]:
         """Test windows whose optimum is beyond what can be solved."""

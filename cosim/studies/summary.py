@@ -4,7 +4,7 @@ reference. Figures only; tables for people are in `tables`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
 from cosim.results.files import plain, write_json, write_text
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import MEASURES, MODES, Key, Values, learning_curve, measured
+from cosim.studies.measured import MEASURES, MODES, Fallen, Key, Values, fallen, learning_curve, measured
 from cosim.studies.measures import Interval, interval
 from cosim.studies.store import Store
 from cosim.studies.study import RULE, Study
@@ -51,6 +51,8 @@ class Summary:
     """Policy -> seed -> what each day of training cost beyond the rule [EUR], shape (passes, days)."""
     notes: tuple[str, ...]
     """What the optimum leaves out."""
+    fallen: Mapping[str, Mapping[int, Fallen]] = field(default_factory=dict)
+    """Policy -> seed -> what fell back to its rule; only where something did."""
 
     def row(self, contender: Contender, key: Key) -> Row | None:
         """The row of a policy's measure, if it has one."""
@@ -81,6 +83,7 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
     numbers: dict[str, dict[int, dict[Key, float]]] = {}
     chosen: dict[str, dict[int, Mapping[str, Any]]] = {}
     curves: dict[str, dict[int, FloatArray]] = {}
+    fell: dict[str, dict[int, Fallen]] = {}
     for contender in study.contenders:
         for seed in study.seeds:
             own, optima, rule = _of_seed(study, found, contender, seed)
@@ -89,9 +92,11 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
             numbers.setdefault(contender.stem, {})[seed] = measured(own, optima, rule)
             chosen.setdefault(contender.stem, {})[seed] = own["chosen"]
             curves.setdefault(contender.stem, {})[seed] = learning_curve(own, rule)
+            if back := fallen(own):
+                fell.setdefault(contender.stem, {})[seed] = back
     notes = dict.fromkeys(note for values in found.values() for note in values.get("notes", ()))
     rows = tuple(_rows(study, numbers, against))
-    return Summary(study, against, rows, numbers, chosen, curves, tuple(notes))
+    return Summary(study, against, rows, numbers, chosen, curves, tuple(notes), fell)
 
 
 def reference_of(study: Study, against: str | None) -> str:
@@ -198,9 +203,16 @@ def _content(summary: Summary) -> dict[str, Any]:
                 "chosen": summary.chosen[contender.stem][seed],
                 "learning_curve_eur": summary.curves[contender.stem][seed],
                 "measures": [{**asdict(key), "value": value} for key, value in values.items()],
+                **_fallen_back(summary, contender, seed),
             }
             for contender in summary.study.contenders
             for seed, values in summary.numbers.get(contender.stem, {}).items()
         ],
         "notes": list(summary.notes),
     }
+
+
+def _fallen_back(summary: Summary, contender: Contender, seed: int) -> dict[str, Any]:
+    """What fell back to its rule, where something did."""
+    found = summary.fallen.get(contender.stem, {}).get(seed)
+    return {} if found is None else {"fallen_back": asdict(found)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cosim.results.show import frame, number
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def tables(summary: Summary) -> Iterator[RenderableType | str]:
     """All tables, and the notes that belong to them."""
     study = summary.study
+    if not summary.rows:
+        yield "Nothing was judged."
+        return
     tests = ", ".join(_window_text(one) for one in study.windows.tests)
     yield _quality(summary)
     if len(study.windows.tests) > 1:
@@ -31,6 +34,11 @@ def tables(summary: Summary) -> Iterator[RenderableType | str]:
     yield f"Judged, frozen, in {tests}; {study.windows.tests[0].duration} each."
     if len(study.seeds) > 1:
         yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
+    yield from (
+        f"{label_of(summary, contender)} {text}."
+        for contender in study.contenders
+        for text in fallen_texts(summary, contender)
+    )
     yield from _chosen(summary)
     yield from (f"Optimum: {note}" for note in summary.notes)
 
@@ -95,6 +103,26 @@ def interval_text(found: Interval, decimals: int, *, sign: bool = False) -> str:
         return mean
     bounds = (number(bound, decimals, sign=sign) for bound in (found.low, found.high))
     return f"{mean} [{', '.join(bounds)}]"
+
+
+def fallen_texts(summary: Summary, contender: Contender) -> Iterator[str]:
+    """With which seeds a policy fell back to its rule, if it did; its name comes before."""
+    found = summary.fallen.get(contender.stem, {})
+    several = len(summary.study.base.get("policies", ())) > 1
+    trained = [
+        f"{seed} ({', '.join(own.labels)})" if several else f"{seed}"
+        for seed, own in found.items()
+        if own.labels
+    ]
+    alone = [f"{seed} ({own.alone} of them)" for seed, own in found.items() if own.alone]
+    if trained:
+        yield f"fell back to its rule in training, {_seeds(trained)}: it is judged with that rule"
+    if alone:
+        yield f"had prosumers fall back to a rule when they learned on alone, {_seeds(alone)}"
+
+
+def _seeds(texts: Sequence[str]) -> str:
+    return f"seed{'s' * (len(texts) > 1)} {', '.join(texts)}"
 
 
 def _quality(summary: Summary) -> RenderableType:

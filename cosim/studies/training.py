@@ -3,9 +3,10 @@ of it, frozen, on a window of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +21,20 @@ from cosim.studies.episode import Episode, run_episode
 
 Weights = Mapping[str, Mapping[str, FloatArray]]
 """Label -> name -> array: what was learnt by the policy of each label."""
+Keep = Callable[[Mapping[str, Checkpoint]], None]
+"""Called with what was learnt so far, by label."""
+
+
+def forget(learnt: Mapping[str, Checkpoint]) -> None:
+    """Keeps nothing."""
+
+
+@runtime_checkable
+class Falls(Protocol):
+    """A learner that follows the rule that it started from once it has diverged."""
+
+    fallen: bool
+    """Whether it does."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,8 @@ class Trained:
     learnt: Mapping[str, Checkpoint]
     """By label."""
     passes: tuple[Episode, ...]
+    fallen: Mapping[str, int] = field(default_factory=dict)
+    """Label -> pass, counted from 1, in which its policy diverged and fell back to its rule."""
 
     @property
     def weights(self) -> Weights:
@@ -50,7 +67,22 @@ def learns(simulation: Simulation) -> bool:
     return any(policy.learns for policy in policies_of(simulation).values())
 
 
-def train(scenario: Scenario, passes: int = 1, tell: Tell = silent) -> Trained:
+def fell(policy: Policy) -> bool:
+    """Whether a policy diverged and follows its rule."""
+    return isinstance(policy, Falls) and policy.fallen
+
+
+def take_up(policies: Mapping[str, Policy], weights: Weights, fallen: Collection[str] = ()) -> None:
+    """Let policies start from what was learnt; those of the labels that fell back follow their rule."""
+    for label, own in weights.items():
+        policies[label].load_weights(own)
+    for label in fallen:
+        policy = policies[label]
+        assert isinstance(policy, Falls)  # else it could not have fallen
+        policy.fallen = True
+
+
+def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep = forget) -> Trained:
     """Let policies learn, online, while a scenario is simulated.
 
     Args:
@@ -58,37 +90,73 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent) -> Trained:
         passes: How often they go through it: each time the world begins anew, and a learner goes on with all
             that it had (`Policy.state_dict`).
         tell: Called with the periods done in all passes.
+        keep: Called with what is worth keeping after each pass, also after one that fails.
 
     Raises:
-        PolicyError: if one breaks its contract, or says that it learns and has nothing to show for it.
+        PolicyError: if one breaks its contract, diverges and is to stop then, or says that it learns and has
+            nothing to show for it.
     """
     states: dict[str, dict[str, Any]] = {}
     episodes: list[Episode] = []
     learnt: dict[str, Checkpoint] = {}
+    fallen: dict[str, int] = {}
     done = 0
-    for _ in range(passes):
+    for number in range(1, passes + 1):
         simulation = Simulation(scenario)
         policies = policies_of(simulation)
         for label, state in states.items():
             policies[label].load_state_dict(state)
             policies[label].reset()
-        episodes.append(run_episode(simulation, after(done, tell)))
+        try:
+            episodes.append(run_episode(simulation, after(done, tell)))
+        except Exception:
+            keep(_worth_keeping(_rescued(policies)))
+            raise
         done += scenario.horizon.periods
         states = {label: policy.state_dict() for label, policy in policies.items()}
         learnt = {label: checkpoint_of(policy) for label, policy in policies.items() if policy.learns}
+        fallen = {label: number for label, policy in policies.items() if fell(policy)} | fallen
+        keep(_worth_keeping(learnt))
     for label, own in learnt.items():
         if not own.weights:
             raise PolicyError(f"{_title(policies[label], label)} learns, but its weights() are empty")
-    return Trained(learnt, tuple(episodes))
+    return Trained(learnt, tuple(episodes), fallen)
 
 
-def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = silent) -> Episode:
+def _rescued(policies: Mapping[str, Policy]) -> dict[str, Checkpoint]:
+    """What was learnt when a pass failed, of those that can tell."""
+    found: dict[str, Checkpoint] = {}
+    for label, policy in policies.items():
+        if policy.learns:
+            with suppress(Exception):  # somebody else's code; what made the pass fail is what is reported
+                found[label] = checkpoint_of(policy)
+    return found
+
+
+def _worth_keeping(learnt: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
+    """Where there are weights, and all of them numbers."""
+    return {
+        label: own
+        for label, own in learnt.items()
+        if own.weights and all(np.isfinite(array).all() for array in own.weights.values())
+    }
+
+
+def judge(
+    scenario: Scenario,
+    weights: Weights,
+    *,
+    explore: bool,
+    fallen: Collection[str] = (),
+    tell: Tell = silent,
+) -> Episode:
     """Simulate a scenario with policies that learn nothing any more.
 
     Args:
         scenario: In which they are judged.
         weights: What they learnt; empty for rules.
         explore: Whether they draw their actions as in training, or take their best ones.
+        fallen: Labels of those that fell back to their rule: they are judged with that.
         tell: Called with the periods done.
 
     Raises:
@@ -96,8 +164,7 @@ def judge(scenario: Scenario, weights: Weights, *, explore: bool, tell: Tell = s
     """
     simulation = Simulation(scenario)
     policies = policies_of(simulation)
-    for label, own in weights.items():
-        policies[label].load_weights(own)
+    take_up(policies, weights, fallen)
     for policy in policies.values():
         policy.learns = False
     for community in simulation.communities:

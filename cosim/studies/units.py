@@ -24,7 +24,7 @@ from cosim.studies.episode import Episode, run_episode
 from cosim.studies.exploitability import Place, exploitability
 from cosim.studies.measured import MODES
 from cosim.studies.study import RULE, Study, digest_of
-from cosim.studies.training import Trained, Weights, judge, learns, train
+from cosim.studies.training import Keep, Trained, forget, judge, learns, train
 from cosim.studies.tuning import stages_of, trials, tune
 from cosim.studies.windows import Window
 
@@ -102,11 +102,12 @@ class Unit:
             often += self.study.passes
         return often * self.study.periods(self.study.windows.train.days)
 
-    def compute(self, tell: Tell = silent) -> Result:
+    def compute(self, tell: Tell = silent, keep: Keep = forget) -> Result:
         """Do the work.
 
         Args:
             tell: Called with the periods done.
+            keep: Called with what was learnt so far, also if it fails.
 
         Raises:
             CosimError: if something of the scenario cannot be used, or a run fails.
@@ -117,17 +118,17 @@ class Unit:
         if self.kind == "rule":
             simulation = Simulation(case(base, train_window, self.seed, self.contender))
             return Result({"training": run_episode(simulation, tell).content()})
-        return self._policy(tell)
+        return self._policy(tell, keep)
 
-    def _policy(self, tell: Tell) -> Result:
+    def _policy(self, tell: Tell, keep: Keep) -> Result:
         """Tune or train in the training window; judge."""
         base, window = self.study.base, self.study.windows.train
         tuned = tune(base, window, self.seed, self.contender, tell)
         trained = Trained({}, ())
         is_learner = learns(Simulation(case(base, window, self.seed, tuned.contender)))
         if is_learner:
-            trained = train(case(base, window, self.seed, tuned.contender), self.study.passes, tell)
-        weeks = self._weeks(tuned.contender, trained.weights, MODES if is_learner else MODES[:1], tell)
+            trained = train(case(base, window, self.seed, tuned.contender), self.study.passes, tell, keep)
+        weeks = self._weeks(tuned.contender, trained, MODES if is_learner else MODES[:1], tell)
         values = {
             "learns": is_learner,
             "chosen": tuned.chosen,
@@ -135,24 +136,29 @@ class Unit:
             "training": [episode.content() for episode in trained.passes],
             "weeks": weeks,
         }
+        if trained.fallen:
+            fallen = trained.fallen.items()
+            values["fallen_back"] = [{"label": label, "pass": number} for label, number in fallen]
         if self.study.probe is not None:
-            values["exploited"] = self._exploited(tuned.contender, trained.weights, weeks, tell)
+            values["exploited"] = self._exploited(tuned.contender, trained, weeks, tell)
         return Result(values, trained.learnt)
 
     def _exploited(
-        self, contender: Contender, weights: Weights, weeks: list[dict[str, Any]], tell: Tell
+        self, contender: Contender, trained: Trained, weeks: list[dict[str, Any]], tell: Tell
     ) -> list[dict[str, Any]]:
         """What sampled prosumers gain by learning on, alone."""
         study = self.study
         assert study.probe is not None
         staying = np.sum([week["saving_eur"] for week in weeks if week["mode"] == MODES[0]], axis=0)
-        place = Place(study.base, self.seed, contender, weights, study.probe.stranger)
+        place = Place(
+            study.base, self.seed, contender, trained.weights, study.probe.stranger, tuple(trained.fallen)
+        )
         tests = sum(study.periods(window.days) for window in study.windows.tests)
         tell = after(self._before_judging + len(MODES) * tests, tell)
         return exploitability(place, study.windows, study.probe, staying, tell)
 
     def _weeks(
-        self, contender: Contender, weights: Weights, modes: tuple[str, ...], tell: Tell
+        self, contender: Contender, trained: Trained, modes: tuple[str, ...], tell: Tell
     ) -> list[dict[str, Any]]:
         """The policy, frozen, in every test window and mode."""
         study, done = self.study, self._before_judging
@@ -161,7 +167,8 @@ class Unit:
             scenario = case(study.base, test, self.seed, contender)
             for mode in modes:
                 explore = mode == MODES[0]
-                episode = judge(scenario, weights, explore=explore, tell=after(done, tell))
+                on = after(done, tell)
+                episode = judge(scenario, trained.weights, explore=explore, fallen=trained.fallen, tell=on)
                 done += study.periods(test.days)
                 weeks.append({"window": test.name, "mode": mode, **episode.content()})
                 if study.regret and explore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cosim.benchmarks.learning.quality import best_of, best_rule
 from cosim.benchmarks.learning.scale import Scaled
 from cosim.errors import OutputError
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import Key
+from cosim.studies.measured import Fallen, Key
 from cosim.studies.measures import Interval, interval
 from cosim.studies.study import Study
 from cosim.studies.summary import Row, Summary
@@ -58,6 +59,17 @@ def test_who_is_better_is_told_from_who_may_be(summary: Summary) -> None:
     assert "Above: `mf-ppo, federated`. Below: `utility-only`." in text
     assert "Not told apart: `community-planner`; `mf-ppo, none`." in text
     assert "Optimum of reference-100: relaxed: x." in text
+
+
+def test_who_fell_back_to_a_rule_is_told_below_the_table(summary: Summary) -> None:
+    fallen = {"mf-ppo-federated_reservation": {2: Fallen(("community/default",), 0)}}
+    fallen["price-taker_reservation"] = {1: Fallen((), 2), 2: Fallen((), 1)}
+    text = page.quality({"reference-100": lambda against: replace(summary, fallen=fallen)}, EXTENT)
+    said = "`mf-ppo, federated` fell back to its rule in training, seed 2: it is judged with that rule."
+    assert f"\n\n{said}\n\nBest rule" in text
+    said = "`price-taker` had prosumers fall back to a rule when they learned on alone, seeds 1 (2 of them)"
+    assert f"|\n\n{said}" in text
+    assert "fall back" not in page.quality({"reference-100": lambda against: summary}, EXTENT)
 
 
 def test_sizes_that_were_not_run_say_why() -> None:

@@ -22,6 +22,7 @@ from cosim.core.records import PUBLIC_FIELDS
 from cosim.core.streams import Streams
 from cosim.devices.fleet import Fleet, FleetState
 from cosim.policies.contract import Policy, PolicyInputs
+from cosim.policies.outlook import Outlook
 from cosim.policies.registry import REGISTRY
 from cosim.scenario.load import load_scenario
 from cosim.scenario.schema import Scenario
@@ -193,8 +194,14 @@ def knowledge_of(scenario: Scenario, steps: int) -> Knowledge:
         simulation.step()
     (community,) = simulation.communities
     community.observe(steps)
-    assert community.gate is not None and community.gate.knowledge.outlook is not None
+    assert community.gate is not None and community.gate.knowledge.outlooks
     return community.gate.knowledge
+
+
+def outlook_of(knowledge: Knowledge) -> Outlook:
+    """The periods ahead; all who look see as far."""
+    (outlook,) = knowledge.outlooks.values()
+    return outlook
 
 
 @pytest.mark.parametrize("bidding", ["reservation", "setpoint"])
@@ -221,10 +228,9 @@ def test_decisions_know_nothing_of_others(
         mine, same = getattr(one, name), getattr(two, name)
         assert (mine[own] == same[own]).all(), name
         assert (mine[2:] != same[2:]).any(), "the others did change"
-    assert one.outlook is not None and two.outlook is not None
-    ahead = dict(arrays(one.outlook.of(own)))
+    ahead = dict(arrays(outlook_of(one).of(own)))
     assert len(ahead) > 30
-    for path, values in arrays(two.outlook.of(own)):
+    for path, values in arrays(outlook_of(two).of(own)):
         assert np.array_equal(values, ahead.pop(path), equal_nan=True), path
     assert not ahead
 
@@ -238,8 +244,8 @@ def test_the_outlook_tells_what_is_public_of_the_periods_ahead(
         simulation.step()
     (community,) = simulation.communities
     community.observe(4)
-    assert community.gate is not None and community.gate.knowledge.outlook is not None
-    outlook, clock = community.gate.knowledge.outlook, community.clock
+    assert community.gate is not None
+    outlook, clock = outlook_of(community.gate.knowledge), community.clock
     first, public = 4 + closure, outlook.public
     assert public is not None
     np.testing.assert_array_equal(public.hour_of_day, clock.hour_of_day[first : first + outlook.count])
@@ -262,8 +268,8 @@ def test_without_weather_the_sun_of_the_region_is_public_whoever_has_plants() ->
         changes = [("policies.default", "price-taker"), ("groups[2].count", many)]
         changes += [] if share is None else [(f"groups[{k}].devices.pv.share", share) for k in (1, 2)]
         simulation = Simulation(load_scenario(path, changes, days=1))
-        outlook = knowledge_of(simulation.scenario, 0).outlook
-        assert outlook is not None and outlook.public is not None
+        outlook = outlook_of(knowledge_of(simulation.scenario, 0))
+        assert outlook.public is not None
         seen.append(outlook.public.weather)
         pv = simulation.communities[0].fleet.kinds.get("pv")
         plants.append(0 if pv is None else len(pv.prosumer))
@@ -279,8 +285,8 @@ def test_the_sun_is_public_where_one_named_prosumer_alone_has_a_plant() -> None:
     named = [*bare, ("prosumers", {"consumers-007": {"devices": {"pv": {"peak_kw": 5.0}}}})]
     weather = []
     for changes in (bare, named):
-        outlook = knowledge_of(load_scenario(path, changes, days=1), 0).outlook
-        assert outlook is not None and outlook.public is not None
+        outlook = outlook_of(knowledge_of(load_scenario(path, changes, days=1), 0))
+        assert outlook.public is not None
         weather.append(set(outlook.public.weather))
     assert weather == [set(), {"ghi_w_per_m2"}]
 

@@ -103,15 +103,30 @@ class Clone(Policy):
         return inputs.rule_action.copy()
 
 
+class Lookout(Clone):
+    """Does so, too, and remembers how many periods it was shown at most."""
+
+    name = "lookout"
+    needs = ("own", "outlook")
+    horizon_hours = 6.0
+    most = 0
+
+    def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        assert inputs.outlook is not None
+        type(self).most = max(self.most, inputs.outlook.count)
+        return super().act(inputs, explore)
+
+
 LEARNERS: dict[str, type[Policy]] = {
-    f"own:{policy.__name__}": policy for policy in (Climber, Forgetful, Restless, Clone)
+    f"own:{policy.__name__}": policy for policy in (Climber, Forgetful, Restless, Clone, Lookout)
 }
 
 
 @pytest.fixture
 def learners(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[Policy]]:
-    """Makes `own:Climber`, `own:Forgetful`, `own:Restless` and `own:Clone` known, and gives their classes."""
+    """Makes `own:Climber` and the others known, and gives their classes."""
     find = REGISTRY.load
+    monkeypatch.setattr(Lookout, "most", 0)
     monkeypatch.setattr(REGISTRY, "load", lambda name: LEARNERS.get(name) or find(name))
     return dict(LEARNERS)
 

@@ -18,7 +18,7 @@ from cosim.results.show import number
 from cosim.studies.contenders import Contender
 from cosim.studies.measured import DETERMINISTIC, STOCHASTIC, Key
 from cosim.studies.summary import Row, Summary
-from cosim.studies.tables import interval_text
+from cosim.studies.tables import fallen_texts, interval_text
 
 SECTIONS = ("quality", "ablation", "size", "scale")
 """Generated parts of the page, in this order."""
@@ -120,7 +120,7 @@ def _table(
     columns: Sequence[tuple[str, Key, int]],
     contenders: Sequence[Contender] | None = None,
 ) -> str:
-    """A row a policy; a column without any figure is left out."""
+    """A row a policy, and below who fell back to a rule; a column without any figure is left out."""
     shown = [one for one in contenders or summary.study.contenders if one.bidding == bidding]
     shown = [one for one in shown if summary.row(one, SHARE) is not None]
     used = [column for column in columns if any(summary.row(one, column[1]) for one in shown)]
@@ -130,7 +130,9 @@ def _table(
         rows = [(summary.row(one, key), decimals) for _, key, decimals in used]
         cells = ["-" if row is None else interval_text(row.over_seeds, digits) for row, digits in rows]
         lines.append([one.name, *cells, _difference(summary.row(one, SHARE))])
-    return _markdown([*head, f"share less {summary.against}"], lines)
+    table = _markdown([*head, f"share less {summary.against}"], lines)
+    fallen = [f"`{one.name}` {text}." for one in shown for text in fallen_texts(summary, one)]
+    return "\n\n".join([table, *fallen])
 
 
 def _difference(row: Row | None) -> str:
