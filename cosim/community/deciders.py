@@ -37,8 +37,6 @@ class PolicyGroup:
     """Shape (g, A): False where a prosumer lacks the device; read only."""
     parameters: Mapping[str, FloatArray]
     """Of the devices, shape (g,) each; read only."""
-    horizon_hours: float | None = None
-    """How far ahead it is shown [h]; None: as far as anybody in the community wants to see."""
 
     @property
     def title(self) -> str:
@@ -162,18 +160,8 @@ class Deciders:
     @property
     def horizons_now(self) -> tuple[float, ...]:
         """How far ahead those want to see that want to know the periods ahead, now [h]; each length once."""
-        looking = (group for group in self.groups if _looks_now(group.policy))
-        return tuple(dict.fromkeys(self.horizon_of(group) for group in looking))
-
-    def horizon_of(self, group: PolicyGroup) -> float:
-        """How far a group is shown the periods ahead, if it asks [h]."""
-        return self.horizon_hours if group.horizon_hours is None else group.horizon_hours
-
-    @property
-    def horizon_hours(self) -> float:
-        """How far ahead anybody wants to see [h]; 0 if nobody does."""
-        wanted = [group.policy for group in self.groups if "outlook" in group.policy.needs]
-        return max((policy.horizon_hours for policy in wanted), default=0.0)
+        looking = (group.policy for group in self.groups if _looks_now(group.policy))
+        return tuple(dict.fromkeys(policy.horizon_hours for policy in looking))
 
     def learn(self, knowledge: Knowledge | None) -> None:
         """Let the learners learn from what was delivered and settled last, now that they know what came after
@@ -279,7 +267,7 @@ class Deciders:
             if "everybody" in group.policy.needs
             else None
         )
-        ahead = knowledge.outlooks.get(self.horizon_of(group)) if _looks_now(group.policy) else None
+        ahead = knowledge.outlooks.get(group.policy.horizon_hours) if _looks_now(group.policy) else None
         outlook = None if ahead is None else ahead.of(group.rows)
         return PolicyInputs(observation, mean_field, rule, group.mask, group.parameters, everybody, outlook)
 

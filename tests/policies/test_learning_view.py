@@ -72,12 +72,6 @@ def test_a_shuffled_mean_field_goes_on_from_its_state() -> None:
     assert all((shown(one, inputs) == shown(two, inputs)).all() for inputs in known[6:])
 
 
-@pytest.mark.parametrize("hours", [6.0, 24.0, 48.0])
-def test_it_looks_a_day_ahead_at_least_whatever_rule_it_starts_from(hours: float) -> None:
-    policy = create("mf-ppo", SPEC, 2, 1, start=f"price-taker:horizon_hours={hours:g}")
-    assert policy.horizon_hours == max(hours, 24.0)
-
-
 @pytest.mark.parametrize("count", [96, 192])
 def test_the_coming_day_is_a_day_however_far_the_outlook_goes(count: int) -> None:
     """A load of 0.5 kWh a quarter-hour for 12 hours, then nothing; the day after, 3 kWh."""

@@ -84,7 +84,8 @@ class DayAhead:
 
     @staticmethod
     def encode(outlook: Outlook) -> FloatArray:
-        """Shape (n, 2), of order one; of less than a day where the run ends before."""
+        """Shape (n, 2), of order one; of less than a day where the run ends before, or the start rule looks
+        less far."""
         net = np.zeros((outlook.count, len(outlook)))
         for owned in outlook.devices.values():
             envelope = owned.envelope

@@ -18,7 +18,7 @@ from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.checkpoint import misfits, start_from
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.divergence import MOST_WEIGHT, unless_diverged
-from cosim.policies.learning.encoding import DAY_HOURS, NET
+from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import MeanField
 from cosim.policies.learning.start import (
@@ -87,7 +87,7 @@ class Learner(Policy):
         self.start = start_policy(self.starts_from, spec, n, seed, f"{self.label}/start")
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
-            self.horizon_hours = max(self.start.horizon_hours, DAY_HOURS if self.foresight else 0.0)
+            self.horizon_hours = self.start.horizon_hours
         wanted = own.decide_hours or self.usual_hours
         self.hold = 1 if hours is None else max(round(wanted / hours), 1)
         """Periods for which a decision stands."""
