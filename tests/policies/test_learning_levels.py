@@ -1,5 +1,5 @@
-"""`mf-q` and `mf-ac`: formulas against hand-computed values, repeatability; and games with known answers, which
-all learners play."""
+"""`mf-q` and `mf-ac`: formulas against hand-computed values, repeatability; games with known answers, for all
+learners."""
 
 from __future__ import annotations
 
