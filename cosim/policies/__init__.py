@@ -27,6 +27,7 @@ from cosim.policies.validation import (
     checked_learn,
     checked_margins,
     checked_requote,
+    checked_weights,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "checked_learn",
     "checked_margins",
     "checked_requote",
+    "checked_weights",
     "create",
     "decide_rows",
     "load",

@@ -247,6 +247,8 @@ class Policy(ABC):
     """True: `requote` is called after every round of trading, also after the last."""
     learns: bool = False
     """True: `learn` is called after every period."""
+    fallen: bool = False
+    """True: it learnt until it diverged, and follows a rule from then on."""
     needs: tuple[str, ...] = ("own",)
     """What it reads, of `NEEDS`; may depend on the parameters (set it on the instance then)."""
     horizon_hours: float = 24.0

@@ -56,7 +56,7 @@ def checked_act(policy: Policy, inputs: PolicyInputs, explore: bool, label: str,
     Raises:
         PolicyError: naming label and step.
     """
-    action = _asked(partial(policy.act, inputs, explore), policy, f"period {step}: {label}")
+    action = asked(partial(policy.act, inputs, explore), policy, f"period {step}: {label}")
     return checked_action(action, policy.spec, policy.n, label, step)
 
 
@@ -66,7 +66,7 @@ def checked_requote(policy: Policy, view: RoundView, label: str, step: int) -> F
     Raises:
         PolicyError: naming label and step.
     """
-    margins = _asked(partial(policy.requote, view), policy, f"period {step}: {label}, requoting,")
+    margins = asked(partial(policy.requote, view), policy, f"period {step}: {label}, requoting,")
     return checked_margins(margins, policy.n, label, step)
 
 
@@ -80,7 +80,7 @@ def checked_learn(policy: Policy, transition: Transition, label: str, step: int)
         PolicyError: naming label and step, if it raises, or if a metric is not a finite number.
     """
     where = f"period {step}: {label}, learning,"
-    return _metrics(_asked(partial(policy.learn, transition), policy, where), where)
+    return _metrics(asked(partial(policy.learn, transition), policy, where), where)
 
 
 def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
@@ -90,7 +90,7 @@ def checked_finish(policy: Policy, label: str, step: int) -> dict[str, float]:
         PolicyError: naming label and step.
     """
     where = f"period {step}: {label}, finishing,"
-    return _metrics(_asked(policy.finish, policy, where), where)
+    return _metrics(asked(policy.finish, policy, where), where)
 
 
 def checked_weights(policy: Policy, label: str) -> dict[str, FloatArray]:
@@ -100,7 +100,7 @@ def checked_weights(policy: Policy, label: str) -> dict[str, FloatArray]:
         PolicyError: naming label, and the first weight at fault.
     """
     where = f"{label}, asked for its weights,"
-    weights: object = _asked(policy.weights, policy, where)
+    weights: object = asked(policy.weights, policy, where)
     if not isinstance(weights, dict):
         raise PolicyError(f"{where} returned {type(weights).__name__}, not a dict of arrays")
     for name, values in weights.items():
@@ -143,7 +143,7 @@ def _place(error: Exception, policy: type[Policy]) -> str:
     return f" (at {frame.f_code.co_filename}:{line})"
 
 
-def _asked(question: Callable[[], Answer], policy: Policy, where: str) -> Answer:
+def asked(question: Callable[[], Answer], policy: Policy, where: str) -> Answer:
     """What a policy answers; whatever it raises becomes a PolicyError, also an error of cosim's: a name that
     it looked up in its spec is no mistake in the scenario."""
     try:

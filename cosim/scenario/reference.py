@@ -186,7 +186,7 @@ def _unit(item: Node) -> str:
 def _default(value: Any) -> str:
     if value == "" or isinstance(value, dict):
         return ""
-    return "`" + ("none" if value is None else json.dumps(value, ensure_ascii=False)) + "`"
+    return "left out" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _paragraph(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +249,7 @@ class LearningLog:
         weights = checked_weights(policy, learner.group.title)
         if not weights:
             return []
-        write_weights(path, replace(checkpoint_of(policy), weights=weights))
+        write_weights(path, checkpoint_of(policy, weights))
         return [path]
 
     def checkpoint(self, learner: _Learner) -> Path:

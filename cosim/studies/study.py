@@ -15,10 +15,10 @@ from cosim.analysis.optimum import MOST
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
-from cosim.studies.cases import Base, base_of, case
+from cosim.studies.cases import Base, base_of, case, community_of
 from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
-from cosim.studies.windows import Windows
+from cosim.studies.windows import Window, Windows
 
 FORMAT = 1
 """Of what is kept of a study; raised when older results cannot be read any more."""
@@ -79,14 +79,10 @@ class Study:
         Raises:
             InputError: with every mistake that was found.
         """
-        train, seed = self.windows.train, self.seeds[0]
         attempts: list[Callable[[], Any]] = [
-            partial(case, self.base, train, seed, contender) for contender in (*self.contenders, *self.rules)
+            partial(self._made, contender) for contender in (*self.contenders, *self.rules)
         ]
-        attempts += [
-            partial(self._built, partial(case, self.base, window, seed, RULE))
-            for window in (train, *self.windows.tests)
-        ]
+        attempts += [partial(self._built, window) for window in (self.windows.train, *self.windows.tests)]
         if self.probe is not None:
             attempts += [partial(self._leaving, contender) for contender in self.contenders]
         problems = {str(problem): problem for problem in self._too_large()}
@@ -120,9 +116,20 @@ class Study:
                 yield Problem(text, f"at most {most} days, or fewer prosumers", path="--test-days")
                 return
 
-    @staticmethod
-    def _built(scenario: Callable[[], Scenario]) -> Simulation:
-        return Simulation(scenario())
+    def _made(self, contender: Contender) -> None:
+        """Make sure that a policy can be made for the scenario."""
+        scenario = case(self.base, self.windows.train, self.seeds[0], contender)
+        try:
+            community_of(scenario)
+        except InputError as error:
+            where = f"{contender.name} in the window {self.windows.train.name}"
+            raise InputError(
+                [replace(one, path=f"{where}: {one.path}" if one.path else where) for one in error.problems]
+            ) from error
+
+    def _built(self, window: Window) -> None:
+        """Make sure that the scenario has all that a window needs."""
+        Simulation(case(self.base, window, self.seeds[0], RULE)).close()
 
     def common(self) -> dict[str, Any]:
         """What all results depend on, whoever decides, as plain values."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cosim.core.arrays import FloatArray
 from cosim.errors import PolicyError
 from cosim.policies.contract import Policy
 from cosim.policies.learning.checkpoint import Checkpoint, checkpoint_of
+from cosim.policies.validation import asked, checked_weights
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.simulation.processes import Tell, after, silent
@@ -27,14 +29,6 @@ Keep = Callable[[Mapping[str, Checkpoint]], None]
 
 def forget(learnt: Mapping[str, Checkpoint]) -> None:
     """Keeps nothing."""
-
-
-@runtime_checkable
-class Falls(Protocol):
-    """A learner that follows the rule that it started from once it has diverged."""
-
-    fallen: bool
-    """Whether it does."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +63,16 @@ def learns(simulation: Simulation) -> bool:
 
 def fell(policy: Policy) -> bool:
     """Whether a policy diverged and follows its rule."""
-    return isinstance(policy, Falls) and policy.fallen
+    return policy.fallen is True
 
 
 def take_up(policies: Mapping[str, Policy], weights: Weights, fallen: Collection[str] = ()) -> None:
     """Let policies start from what was learnt; those of the labels that fell back follow their rule."""
     for label, own in weights.items():
-        policies[label].load_weights(own)
-    for label in fallen:
         policy = policies[label]
-        assert isinstance(policy, Falls)  # else it could not have fallen
-        policy.fallen = True
+        asked(partial(policy.load_weights, own), policy, f"{_title(policy, label)}, taking weights,")
+    for label in fallen:
+        policies[label].fallen = True
 
 
 def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep = forget) -> Trained:
@@ -105,16 +98,18 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep =
         simulation = Simulation(scenario)
         policies = policies_of(simulation)
         for label, state in states.items():
-            policies[label].load_state_dict(state)
-            policies[label].reset()
+            _go_on(policies[label], label, state)
         try:
             episodes.append(run_episode(simulation, after(done, tell)))
         except Exception:
             keep(_worth_keeping(_rescued(policies)))
             raise
         done += scenario.horizon.periods
-        states = {label: policy.state_dict() for label, policy in policies.items()}
-        learnt = {label: checkpoint_of(policy) for label, policy in policies.items() if policy.learns}
+        states = {
+            label: asked(policy.state_dict, policy, f"{_title(policy, label)}, asked for its state,")
+            for label, policy in policies.items()
+        }
+        learnt = {label: _learnt(policy, label) for label, policy in policies.items() if policy.learns}
         fallen = {label: number for label, policy in policies.items() if fell(policy)} | fallen
         keep(_worth_keeping(learnt))
     for label, own in learnt.items():
@@ -123,23 +118,31 @@ def train(scenario: Scenario, passes: int = 1, tell: Tell = silent, keep: Keep =
     return Trained(learnt, tuple(episodes), fallen)
 
 
+def _go_on(policy: Policy, label: str, state: Mapping[str, Any]) -> None:
+    """From a state, in a world that begins anew."""
+    where = f"{_title(policy, label)}, going on from its state,"
+    asked(partial(policy.load_state_dict, state), policy, where)
+    asked(policy.reset, policy, where)
+
+
+def _learnt(policy: Policy, label: str) -> Checkpoint:
+    """What a policy has learnt so far."""
+    return checkpoint_of(policy, checked_weights(policy, _title(policy, label)))
+
+
 def _rescued(policies: Mapping[str, Policy]) -> dict[str, Checkpoint]:
     """What was learnt when a pass failed, of those that can tell."""
     found: dict[str, Checkpoint] = {}
     for label, policy in policies.items():
         if policy.learns:
             with suppress(Exception):  # somebody else's code; what made the pass fail is what is reported
-                found[label] = checkpoint_of(policy)
+                found[label] = _learnt(policy, label)
     return found
 
 
 def _worth_keeping(learnt: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
-    """Where there are weights, and all of them numbers."""
-    return {
-        label: own
-        for label, own in learnt.items()
-        if own.weights and all(np.isfinite(array).all() for array in own.weights.values())
-    }
+    """Where there are weights."""
+    return {label: own for label, own in learnt.items() if own.weights}
 
 
 def judge(

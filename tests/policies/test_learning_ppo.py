@@ -1,5 +1,4 @@
-"""mf-ppo outside a simulation: its formulas by hand, what it starts from, what it learns, and what it keeps
-to itself."""
+"""mf-ppo outside a simulation: its formulas by hand, what it starts from, and what it learns."""
 
 from __future__ import annotations
 
@@ -354,62 +353,6 @@ def test_it_learns_the_best_shift(sharing: str) -> None:
     ]
     taught(policy, known, lambda action, _: -np.square(action[:, 0] - 0.4))  # type: ignore[arg-type]
     assert policy.act(known[0], explore=False).mean() == pytest.approx(0.4, abs=0.08)
-
-
-def others_changed(known: list[PolicyInputs]) -> list[PolicyInputs]:
-    """All prosumers but the first get other private data; what is public stays."""
-    fresh = given(len(known[0]), len(known), seed=99)
-    changed = []
-    for mine, theirs in zip(known, fresh, strict=True):
-        parts = {
-            name: np.concatenate([getattr(mine, name)[:1], getattr(theirs, name)[1:]])
-            for name in ("observation", "rule_action", "action_mask")
-        }
-        changed.append(replace(mine, **parts))
-    return changed
-
-
-def of_first(policy: Learner) -> list[FloatArray]:
-    return [array[0] for array in policy.weights().values()]
-
-
-@EITHER
-def test_without_sharing_neither_actions_nor_updates_depend_on_others(
-    ways: dict[str, Any], times: int
-) -> None:
-    known = given(4, 20 * times)
-    first, second = made(sharing="none", **ways), made(sharing="none", **ways)
-    before = of_first(first)
-    one = taught(first, known, by_draw(4))
-    others = by_draw(4, seed=6)
-    two = taught(
-        second, others_changed(known), lambda a, i: np.concatenate([by_draw(4)(a, i)[:1], others(a, i)[1:]])
-    )
-    for (mine, _), (theirs, _) in zip(one, two, strict=True):
-        assert (mine[0] == theirs[0]).all()
-    for mine, theirs in zip(of_first(first), of_first(second), strict=True):
-        assert np.array_equal(mine, theirs)
-    assert any(not np.array_equal(a, b) for a, b in zip(before, of_first(first), strict=True)), (
-        "it has learnt"
-    )
-
-
-@EITHER
-def test_in_federation_only_the_weights_cross(ways: dict[str, Any], times: int) -> None:
-    """Up to the first update nothing of others is in an action; given the same weights nothing ever is."""
-    known, changed = given(4, 20 * times), others_changed(given(4, 20 * times))
-    first, second = made(sharing="federated", **ways), made(sharing="federated", **ways)
-    one, two = taught(first, known, by_draw(4)), taught(second, changed, by_draw(4))
-    update = next(index for index, (_, metrics) in enumerate(one) if metrics)
-    for (mine, _), (theirs, _) in zip(one[: update + 1], two[: update + 1], strict=True):
-        assert (mine[0] == theirs[0]).all()
-    weights = first.weights()
-    assert any(not np.array_equal(array, second.weights()[name]) for name, array in weights.items())
-    second.load_weights(weights)
-    for policy in (first, second):
-        policy.reset()
-    for mine, theirs in zip(known, changed, strict=True):
-        assert (first.act(mine, explore=False)[0] == second.act(theirs, explore=False)[0]).all()
 
 
 def test_in_federation_each_measures_by_its_own_rewards() -> None:

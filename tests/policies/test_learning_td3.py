@@ -1,8 +1,7 @@
-"""The deterministic families: targets, what they remember, and that what they learn is theirs alone."""
+"""The deterministic families: targets, what they remember, and what they find."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -16,7 +15,7 @@ from cosim.policies import Policy, PolicyInputs, Spec, Transition, check_policy,
 from cosim.policies.learning.networks import follow
 from cosim.policies.learning.returns import td_target
 from cosim.policies.learning.td3 import MeanFieldTD3
-from cosim.policies.sample import sample_inputs, sample_of, sample_spec, with_everybody
+from cosim.policies.sample import sample_inputs, sample_spec, with_everybody
 
 FAMILIES = ["mf-td3", "da-maddpg", "maddpg"]
 SPEC = sample_spec("reservation", devices=("battery",))
@@ -28,7 +27,6 @@ QUICK: dict[str, Any] = {
     "batch": 4,
 }
 QUICK |= {"hidden": 8, "memory_days": 0.1, "foresight": False}
-Change = Callable[[PolicyInputs, np.random.Generator], PolicyInputs]
 
 
 def make(kind: str, n: int = 4, seed: int = 1, **parameters: Any) -> MeanFieldTD3:
@@ -37,12 +35,10 @@ def make(kind: str, n: int = 4, seed: int = 1, **parameters: Any) -> MeanFieldTD
     return policy
 
 
-def live(policy: Policy, periods: int = 12, seed: int = 3, change: Change | None = None) -> np.ndarray:
+def live(policy: Policy, periods: int = 12, seed: int = 3) -> np.ndarray:
     """Actions of some periods in a world without memory, in which what one does pays by the own data."""
-    rng, other = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    rng = np.random.default_rng(seed)
     known = [sample_inputs(SPEC, policy.n, rng) for _ in range(periods)]
-    if change is not None:
-        known = [change(each, other) for each in known]
     if "everybody" in policy.needs:
         known = [with_everybody(each, SPEC) for each in known]
     done, ends = [], np.zeros(policy.n, dtype=bool)
@@ -52,14 +48,6 @@ def live(policy: Policy, periods: int = 12, seed: int = 3, change: Change | None
         metrics = policy.learn(Transition(now, done[-1], reward, following, ends, ends, ~ends))
         assert np.isfinite(list(metrics.values())).all()
     return np.stack(done)
-
-
-def redrawn(inputs: PolicyInputs, rng: np.random.Generator) -> PolicyInputs:
-    """All prosumers but the first have other private data; the public information is the same."""
-    other = sample_inputs(SPEC, len(inputs), rng)
-    observation, mask = other.observation.copy(), other.action_mask.copy()
-    observation[0], mask[0] = inputs.observation[0], inputs.action_mask[0]
-    return sample_of(SPEC, observation, inputs.mean_field.copy(), mask)
 
 
 def test_targets_by_hand() -> None:
@@ -117,20 +105,6 @@ def test_a_saved_learner_goes_on_the_same(kind: str) -> None:
         np.testing.assert_array_equal(other.weights()[name], values)
 
 
-@pytest.mark.parametrize("kind", ["mf-td3", "da-maddpg"])
-def test_own_networks_learn_from_own_data_alone(kind: str) -> None:
-    first, second = make(kind, sharing="none"), make(kind, sharing="none")
-    before = first.weights()
-    np.testing.assert_array_equal(live(first)[:, 0], live(second, change=redrawn)[:, 0])
-    for name, values in first.weights().items():
-        np.testing.assert_array_equal(values[0], second.weights()[name][0])
-    assert any(not np.array_equal(values[0], before[name][0]) for name, values in first.weights().items())
-    shared = [make(kind, sharing="federated") for _ in range(2)]
-    live(shared[0]), live(shared[1], change=redrawn)
-    own, other = (each.weights()["actor.1"] for each in shared)
-    assert not np.array_equal(own, other)  # where weights are shared, others' data are in them
-
-
 @pytest.mark.parametrize("sharing", ["none", "federated", "group"])
 @pytest.mark.parametrize("hindsight", ["all", "none"])
 def test_the_contract_is_kept(sharing: str, hindsight: str) -> None:
@@ -150,13 +124,6 @@ def test_hindsight_is_for_critics() -> None:
     assert knows.critic_width > public.critic_width > blind.critic_width
     assert blind.critic_width == len(blind.input_names) + len(SPEC.action)
     assert knows.actor.inputs == blind.actor.inputs
-
-
-def test_without_a_mean_field_nothing_public_is_read() -> None:
-    alone = make("mf-td3", mean_field="none")
-    public = {item.name for item in SPEC.mean_field}
-    assert not public & set(alone.critic_names)
-    assert public & set(make("mf-td3").critic_names)
 
 
 def test_what_is_not_followed_does_not_count_for_critics_with_hindsight() -> None:
@@ -267,3 +234,15 @@ def test_maddpg_learns_from_decisions_that_it_took_for_all() -> None:
         policy.learn(Transition(now, policy.act(now), np.ones(4), following, ends, ends, ~other))
     counts = policy.memory.at(np.arange(3))["counts"]
     assert counts.tolist() == [[1.0] * 4, [0.0] * 4, [1.0] * 4]
+
+
+def test_with_weights_from_elsewhere_it_waits_until_it_has_seen_something_here() -> None:
+    learnt = make("mf-td3")
+    live(learnt, 40)
+    policy = make("mf-td3", warmup_days=0.1)
+    policy.load_weights(learnt.weights())
+    before = policy.weights()
+    live(policy, 9)  # a tenth of a day is ten quarter-hours
+    assert all((policy.weights()[name] == array).all() for name, array in before.items() if "from" in name)
+    live(policy, 9)
+    assert any((policy.weights()[name] != array).any() for name, array in before.items() if "from" in name)

@@ -103,7 +103,7 @@ def test_what_follows_a_decision_is_what_the_next_one_read(closure: int, five: C
 def _watched(policy: Learner) -> tuple[list[FloatArray], list[Experience]]:
     """What its networks read whenever it decides, and what it learns from."""
     read, learnt = list[FloatArray](), list[Experience]()
-    decide, take = policy._decide, policy._take
+    decide, take = policy._decide, policy._collect
 
     def deciding(rows: FloatArray, explore: bool) -> Any:
         read.append(rows.copy())
@@ -113,7 +113,7 @@ def _watched(policy: Learner) -> tuple[list[FloatArray], list[Experience]]:
         learnt.append(experience)
         return take(experience)
 
-    policy._decide, policy._take = deciding, taking  # type: ignore[method-assign]
+    policy._decide, policy._collect = deciding, taking  # type: ignore[method-assign]
     return read, learnt
 
 

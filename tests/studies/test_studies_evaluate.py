@@ -225,6 +225,20 @@ def test_what_does_not_fit_is_told_before_anything_is_computed(study: Callable[.
     assert "load.csv" in texts and "2017-01-01 00:00 to 2017-01-02 00:00" in texts  # has no such values
 
 
+def test_policies_that_cannot_be_made_are_told_before_anything_is_computed(
+    study: Callable[..., Study],
+) -> None:
+    found = study("self-consumption,maddpg:memory_gib=1e-9,mf-q:weights=nowhere.pt")
+    with pytest.raises(InputError) as caught:
+        found.check()
+    large, missing = map(str, caught.value.problems)
+    where = "in the window train: policies.default"
+    assert large.startswith(f"maddpg:memory_gib=1e-9 {where}.kind") and "GiB, more than memory_gib" in large
+    assert (
+        missing.startswith(f"mf-q:weights=nowhere.pt {where}.parameters.weights: ") and "no such" in missing
+    )
+
+
 def test_windows_whose_optimum_is_too_large_are_told(study: Callable[..., Study]) -> None:
     windows = study("zip").windows
     long = replace(windows, tests=(Window("long", datetime(2016, 7, 1), 2600.0),))

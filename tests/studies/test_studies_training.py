@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,3 +111,35 @@ def test_the_grid_is_left_aside(study: Callable[..., Study]) -> None:
 def test_flows_within_a_period_stay(study: Callable[..., Study]) -> None:
     found = study("self-consumption", network={"step": 15})
     assert case(found.base, found.windows.train, 1, found.contenders[0]).network.step == 15
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        ("reset", "going on from its state"),
+        ("load_state_dict", "going on from its state"),
+        ("state_dict", "asked for its state"),
+        ("weights", "asked for its weights"),
+        ("load_weights", "taking weights"),
+    ],
+)
+def test_what_a_plug_in_raises_in_a_study_names_it(
+    study: Callable[..., Study],
+    learners: dict[str, type[Policy]],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    where: str,
+) -> None:
+    found = study("own:Climber", passes=2)
+
+    def fails(self: Policy, *given: Any) -> None:
+        raise KeyError("a")
+
+    scenario = case(found.base, found.windows.train, 1, found.contenders[0])
+    weights = train(scenario).weights
+    monkeypatch.setattr(learners["own:Climber"], method, fails)
+    monkeypatch.setattr("cosim.community.build.checked_weights", lambda policy, title: {})  # asks, too
+    title = r"policy 'climber' of 'community/default'"
+    with pytest.raises(PolicyError, match=rf"^{title}, {where}, raised KeyError: 'a' \(at .*\.py:\d+\)"):
+        train(scenario, 2)
+        judge(scenario, weights, explore=False)

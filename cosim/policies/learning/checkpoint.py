@@ -47,16 +47,22 @@ class Checkpoint:
     """Version that wrote it."""
 
 
-def checkpoint_of(policy: Policy) -> Checkpoint:
-    """What a policy has learnt so far."""
+def checkpoint_of(policy: Policy, weights: Mapping[str, FloatArray] | None = None) -> Checkpoint:
+    """What a policy has learnt so far; `weights` if it was asked for them already.
+
+    Raises:
+        PolicyError: if it says in no words what they are relative to.
+    """
     spec = policy.spec
+    if not isinstance(policy.basis, str):  # somebody else's code may mean something else by it
+        raise PolicyError(f"policy {policy.name!r} has a `basis` that is no text: {policy.basis!r}")
     return Checkpoint(
         policy=policy.name,
         sharing=str(policy.config.model_dump().get("sharing", "")),
         prosumers=policy.n,
         inputs=tuple(item.name for item in (*spec.observation, *spec.mean_field)),
         actions=tuple(item.name for item in spec.action),
-        weights=policy.weights(),
+        weights=policy.weights() if weights is None else weights,
         basis=policy.basis,
     )
 
@@ -87,7 +93,7 @@ def read(path: Path) -> Checkpoint:
     """A checkpoint; no code in the file is run.
 
     Raises:
-        InputError: if there is no such file, it is none, or of a newer cosim.
+        InputError: if there is no such file, it is none, of a newer cosim, or holds what is no finite number.
     """
     if not path.is_file():
         beside = [other.name for other in path.parent.glob(f"*{ENDING}")] if path.parent.is_dir() else []
@@ -104,7 +110,7 @@ def read(path: Path) -> Checkpoint:
             )
         )
     try:
-        texts = dict.fromkeys(_YOUNGER, "") | {name: content[name] for name in _TEXTS if name in content}
+        texts = {name: content.get(name, "") if name in _YOUNGER else content[name] for name in _TEXTS}
         found = Checkpoint(
             **{name: str(text) for name, text in texts.items()},
             prosumers=int(content["prosumers"]),

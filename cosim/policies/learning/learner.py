@@ -28,6 +28,7 @@ from cosim.policies.learning.start import (
     SELDOM,
     learnt_actions,
     plans,
+    start_in_full,
     start_policy,
     tells_setpoints,
     usual_start,
@@ -47,7 +48,7 @@ KEPT_DAYS = 4
 
 
 class Learner(Policy):
-    """Starts from a rule; a family implements `_decide`, `_take`, `_update`, `_learning` and what it keeps.
+    """Starts from a rule; a family implements `_decide`, `_collect`, `_update` and `_learning`.
 
     Args:
         spec: Fields of its inputs and actions.
@@ -114,8 +115,6 @@ class Learner(Policy):
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
         self._decision: Decision | None = None
         self._age = 0
-        self.fallen = False
-        """Whether it diverged and follows its rule."""
 
     @property
     def usual_hours(self) -> float:
@@ -149,7 +148,7 @@ class Learner(Policy):
         return None
 
     @abstractmethod
-    def _take(self, experience: Experience) -> bool:
+    def _collect(self, experience: Experience) -> bool:
         """Take in a decision that is over; whether it is time to learn."""
 
     @abstractmethod
@@ -195,7 +194,8 @@ class Learner(Policy):
     @property
     def basis(self) -> str:
         """A shift means nothing without the rule that it departs from."""
-        return f"a departure from {self.starts_from}, held for {24.0 / self.decisions_per_day:g} h"
+        hours = 24.0 / self.decisions_per_day
+        return f"a departure from {start_in_full(self.starts_from)}, held for {hours:g} h"
 
     @property
     def looks_now(self) -> bool:
@@ -267,7 +267,7 @@ class Learner(Policy):
         ended = bool(transition.terminated.any() or transition.truncated.any())
         if decision.periods < self.hold and not ended:
             return {}
-        is_time = self._take(self._experience(decision, transition, ended))
+        is_time = self._collect(self._experience(decision, transition, ended))
         return self._guarded(self._update, self._numbers()) if is_time else {}
 
     def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:

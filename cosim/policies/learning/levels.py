@@ -42,8 +42,8 @@ class LevelsConfig(LearnerConfig):
     mean_action: Source | None = setting(
         None,
         about="How the others acted in the previous step. `public`: inferred from the public book. `true`: "
-        "what they really did (an ablation, not private). `none`: unknown. Left out: `public`, and `none` "
-        "with `mean_field: none`, an independent learner.",
+        "what they really did (an ablation, not private). `none`: unknown. Left out: as `mean_field` "
+        "where that is `public`, else `none`.",
     )
     hidden: int = setting(64, about="Width of the two hidden layers of each network.", ge=1, le=1024)
     caution: float = setting(
@@ -72,7 +72,8 @@ class LevelsConfig(LearnerConfig):
 
 
 class LevelLearner(Rehearsing):
-    """Chooses among levels; a family implements `_policy`, `_improve` and what it adds to `_learning`.
+    """Chooses among levels; a family implements `_policy` and `_improve`, and if it has networks of its own
+    `_add_networks`, `_rates` and `_learning`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
     "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of
@@ -152,9 +153,8 @@ class LevelLearner(Rehearsing):
     def _others(self) -> MeanAction:
         """The mean action of the previous step is one more input."""
         own = self.config
-        return MeanAction(
-            self.spec, own.mean_action or ("none" if own.mean_field == "none" else "public"), self.hold
-        )
+        usual: Source = "public" if own.mean_field == "public" else "none"
+        return MeanAction(self.spec, own.mean_action or usual, self.hold)
 
     # 1. Decide
 

@@ -40,7 +40,7 @@ class Rehearsing(Learner):
     def _most_days(self) -> float:
         """Decisions of so many days are remembered [d]."""
 
-    def _take(self, experience: Experience) -> bool:
+    def _collect(self, experience: Experience) -> bool:
         self.scale.add(experience.decision.reward)
         self.memory.append(experience)
         self.fresh += 1

@@ -146,6 +146,18 @@ def start_problem(text: str) -> str:
     return ""
 
 
+def start_in_full(text: str) -> str:
+    """A start rule with all its parameters: the same text for the same rule, however it was written."""
+    from cosim.policies.registry import configured, load
+
+    if text in (SELF_CONSUMPTION, NOTHING):
+        return text
+    kind, values = parsed(text)
+    config = configured(load(kind), kind, values)
+    said = (f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in config)
+    return ":".join([kind, *said])
+
+
 def start_policy(text: str, spec: Spec, n: int, seed: int, label: str) -> Policy | None:
     """The policy of a start rule; None where none is needed."""
     from cosim.policies.registry import create

@@ -85,8 +85,9 @@ class MeanFieldTD3(Learner):
         self._waiting: Experience | None = None
         self._latest_eur = 0.0
         """Mean reward of the last decision."""
-        self.fresh = self.taken = self.step = 0
-        """Decisions since the last update, decisions of all time, steps of the critics."""
+        self.fresh = self.taken = self.collected = self.step = 0
+        """Decisions since the last update; of all time, also where its weights come from; that it took
+        itself; steps of the critics."""
         self.scale = Scale(n, pooled=own.sharing == "group")
 
     def _make_networks(self, hidden: Sequence[int], actions: Sequence[str]) -> None:
@@ -159,15 +160,15 @@ class MeanFieldTD3(Learner):
 
     # 2. Remember: a decision once it is known what was seen in hindsight of the one that followed
 
-    def _take(self, experience: Experience) -> bool:
+    def _collect(self, experience: Experience) -> bool:
         self.scale.add(experience.decision.reward)
         self._latest_eur = float(experience.decision.reward.mean())
         self._followed(experience)
         self._waiting = experience
         if not experience.joined:
             self._followed(None)
-        self.fresh, self.taken = self.fresh + 1, self.taken + 1
-        if self.fresh < self.every or self.taken < self.warmup or not len(self.memory):
+        self.fresh, self.taken, self.collected = self.fresh + 1, self.taken + 1, self.collected + 1
+        if self.fresh < self.every or self.collected < self.warmup or not len(self.memory):
             return False
         self.fresh = 0
         return True
@@ -333,7 +334,7 @@ class MeanFieldTD3(Learner):
             "memory": self.memory.state(),
             "waiting": None if self._waiting is None else self._waiting.state(),
             "tried": None if self._tried is None else self._tried.copy(),
-            "counts": (self.fresh, self.taken, self.step),
+            "counts": (self.fresh, self.taken, self.collected, self.step),
             "scale": self.scale.state(),
         }
 
@@ -351,5 +352,5 @@ class MeanFieldTD3(Learner):
         self.memory.load_state(state["memory"])
         self._waiting = None if state["waiting"] is None else Experience.of_state(state["waiting"])
         self._tried = None if state["tried"] is None else np.array(state["tried"], dtype=float)
-        self.fresh, self.taken, self.step = map(int, state["counts"])
+        self.fresh, self.taken, self.collected, self.step = map(int, state["counts"])
         self.scale.load_state(state["scale"])

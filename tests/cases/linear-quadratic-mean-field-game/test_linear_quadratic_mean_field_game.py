@@ -1,4 +1,4 @@
-"""mf-td3 against the closed-form equilibrium of a linear-quadratic mean-field game; see README.md."""
+"""Learners against the closed-form equilibrium of a linear-quadratic mean-field game; see README.md."""
 
 from __future__ import annotations
 
@@ -70,25 +70,19 @@ def play(policy: Policy, periods: int, learn: bool, seed: int = 5) -> list[float
     return means
 
 
-def test_mean_field_td3_finds_the_equilibrium() -> None:
-    own = {
-        "start": "nothing",
-        "discount": CASE["discount"],
-        "exploration": 0.3,
-        "exploration_days": 1e6,
-        "hidden": 32,
-    }
-    own |= {"memory_days": 250.0, "warmup_days": 20.0, "steps": 8, "batch": 8, "learning_rate": 5e-4}
-    policy = create("mf-td3", SPEC, CASE["prosumers"], 1, **own)
-    play(policy, CASE["periods"], learn=True)
-    found = equilibrium()
+@pytest.mark.parametrize("kind", CASE["learners"])
+def test_learners_find_the_equilibrium(kind: str) -> None:
+    own, found = CASE["learners"][kind], equilibrium()
+    common = {"start": "nothing", "discount": CASE["discount"], "exploration": 0.3}
+    policy = create(kind, SPEC, CASE["prosumers"], 1, **common, **own["parameters"])
+    play(policy, own["periods"], learn=True)
     mean = float(np.mean(play(policy, 100, learn=False)[20:]))
     state = np.linspace(found.mean - 0.6, found.mean + 0.6, CASE["prosumers"])
     policy.reset()
     action = policy.act(inputs(state), explore=False)[:, 0]
     exact = found.offset - found.gain * state
-    assert mean == pytest.approx(found.mean, abs=CASE["tolerance_mean"])
-    np.testing.assert_allclose(action, exact, atol=CASE["tolerance_action"])
+    assert mean == pytest.approx(found.mean, abs=own["tolerance_mean"])
+    np.testing.assert_allclose(action, exact, atol=own["tolerance_action"])
     # To do nothing, where it started, is far from it.
-    assert found.mean > 5.0 * CASE["tolerance_mean"]
-    assert np.abs(exact).max() > 5.0 * CASE["tolerance_action"]
+    assert found.mean > 5.0 * own["tolerance_mean"]
+    assert np.abs(exact).max() > 5.0 * own["tolerance_action"]
