@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from cosim.core.arrays import BoolArray, FloatArray
+from cosim.core.arrays import BoolArray, FloatArray, IntArray
 from cosim.core.carriers import Carrier
 from cosim.core.envelope import Envelope, Store
 from cosim.policies.outlook import Outlook, Owned
@@ -57,9 +58,13 @@ class _Household:
         """Book a kind's energy, shape (d, H); `counted`: its own carrier is booked already."""
         self.energy[kind] = energy.T
         if not counted:
-            np.add.at(self.net[owned.envelope.carrier], owned.owner, energy)
+            self.add(owned.envelope.carrier, owned, energy)
         for carrier, taken in owned.envelope.inputs.items():
-            np.add.at(self.net[carrier], owned.owner, energy * taken.T)
+            self.add(carrier, owned, energy * taken.T)
+
+    def add(self, carrier: Carrier, owned: Owned, energy: FloatArray) -> None:
+        """Energy of devices to that of their owners, shape (d, H)."""
+        _add_rows(self.net[carrier], owned.owner, np.ascontiguousarray(energy))
 
 
 def plan_households(
@@ -93,7 +98,7 @@ def plan_households(
         if _remembers(owned.envelope):
             continue
         if owned.role == "conversion":
-            np.add.at(house.net[owned.envelope.carrier], owned.owner, owned.envelope.high_kwh.T)
+            house.add(owned.envelope.carrier, owned, owned.envelope.high_kwh.T)
         else:
             house.take(kind, owned, _without_memory(house, owned))
     hourly = reluctance * outlook.period_hours
@@ -161,7 +166,7 @@ def _plan_heat(
                 if name == kind:
                     chosen = owned.slot == slot
                     energy[chosen] -= given[owned.owner[chosen], :, place]
-            np.add.at(house.net[owned.envelope.carrier], owned.owner, energy - owned.envelope.high_kwh.T)
+            house.add(owned.envelope.carrier, owned, energy - owned.envelope.high_kwh.T)
             house.take(kind, owned, energy, counted=True)
 
 
@@ -229,3 +234,11 @@ def _without_memory(house: _Household, owned: Owned) -> FloatArray:
         return low
     paid: BoolArray = house.buy[owned.owner] < 0.0
     return np.where(paid, high, low)
+
+
+@njit(cache=True)
+def _add_rows(sums: FloatArray, owner: IntArray, values: FloatArray) -> None:
+    """Add rows to those of their owners: `np.add.at(sums, owner, values)`, which takes ten times as long."""
+    for d in range(len(owner)):
+        for t in range(values.shape[1]):
+            sums[owner[d], t] += values[d, t]

@@ -15,6 +15,8 @@ a linear programme does with charging and discharging at once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -26,9 +28,12 @@ NEAR_KWH = 1e-9
 """A content this close to a step of the curve is at it."""
 SAME_EUR_PER_KWH = 1e-12
 """Slopes closer than this are one."""
+QUICK: dict[str, Any] = {"cache": True, "error_model": "numpy"}
+"""No efficiency is 0, and no check for it is worth its time. Inner kernels are handed whole arrays and a
+place in them for the same reason: a view of a row costs more than what is done with it."""
 
 
-@njit(cache=True)
+@njit(**QUICK)
 def plan_stores(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     residual: FloatArray,
     edge: FloatArray,
@@ -78,41 +83,35 @@ def plan_stores(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     pieces = cost.shape[2] + 1
     size = 1 + count * pieces
     start = np.empty(count)
-    pieces_of = np.empty(count, np.int64)
+    pieces_of, flows_of = np.empty(count, np.int64), np.empty(count, np.int64)
     widths, values = np.empty((count, size)), np.empty((count, size))
-    flow_width, flow_value = np.empty(pieces), np.empty(pieces)
+    flow_widths, flow_values = np.empty((count, pieces)), np.empty((count, pieces))
     for d in range(len(owner)):
         row, last = owner[d], count - 1
+        for t in range(count):
+            flows_of[t] = _flow(
+                residual[row, t], edge, cost, row, t, low[d, t], high[d, t],
+                charge[d], discharge[d], reluctance * t, flow_widths, flow_values,
+            )  # fmt: skip
         start[last], pieces_of[last] = floor[d, last], 1
         widths[last, 0], values[last, 0] = max(full[d, last] - floor[d, last], 0.0), end_value[d]
         for t in range(last, 0, -1):
-            k = _flow(
-                residual[row, t], edge[row, t], cost[row, t], low[d, t], high[d, t],
-                charge[d], discharge[d], reluctance * t, flow_width, flow_value,
-            )  # fmt: skip
             most = _inside(high[d, t], charge[d], discharge[d])
             kept = max(retention[d, t], LEAST_RETENTION)
-            pieces_of[t - 1] = _merged(
-                widths[t], values[t], pieces_of[t], flow_width, flow_value, k, kept,
-                widths[t - 1], values[t - 1],
-            )  # fmt: skip
             begins = (start[t] - most - inflow[d, t]) / kept
-            start[t - 1], pieces_of[t - 1] = _clipped(
-                widths[t - 1], values[t - 1], pieces_of[t - 1], begins, floor[d, t - 1], full[d, t - 1]
-            )
+            start[t - 1], pieces_of[t - 1] = _before(
+                widths, values, pieces_of[t], flow_widths, flow_values, flows_of[t], t, kept,
+                begins, floor[d, t - 1], full[d, t - 1],
+            )  # fmt: skip
         inside = energy[d]
         for t in range(count):
-            k = _flow(
-                residual[row, t], edge[row, t], cost[row, t], low[d, t], high[d, t],
-                charge[d], discharge[d], reluctance * t, flow_width, flow_value,
-            )  # fmt: skip
             most = _inside(high[d, t], charge[d], discharge[d])
             least = _inside(low[d, t], charge[d], discharge[d])
             before = max(retention[d, t], LEAST_RETENTION) * inside + inflow[d, t]
             along = before - (start[t] - most)
             kept_inside, slope = _taken(
-                widths[t], values[t], pieces_of[t], flow_width, flow_value, k, along, end_value[d]
-            )
+                widths, values, pieces_of[t], flow_widths, flow_values, flows_of[t], t, along, end_value[d],
+            )  # fmt: skip
             moved = min(max(start[t] + kept_inside - before, least), most)
             inside = before + moved
             energy_kwh = moved / charge[d] if moved > 0.0 else moved * discharge[d]
@@ -123,17 +122,19 @@ def plan_stores(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
             residual[row, t] += plan[d, t]
 
 
-@njit(cache=True)
+@njit(**QUICK)
 def _inside(terminal: float, charge: float, discharge: float) -> float:
     """What energy at the terminal does to the content."""
     return terminal * charge if terminal > 0.0 else terminal / discharge
 
 
-@njit(cache=True)
+@njit(**QUICK)
 def _flow(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     rest: float,
     edge: FloatArray,
     cost: FloatArray,
+    row: int,
+    t: int,
     low: float,
     high: float,
     charge: float,
@@ -145,96 +146,98 @@ def _flow(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     """Pieces of the cost of moving the content, from the most drawn to the most given: their widths inside,
     and what a kWh more inside beforehand is worth on each, falling. Returns their number."""
     found = 0
-    k = len(cost) - 1
+    k = cost.shape[2] - 1
     at = high
     while at > low:
-        while k > 0 and edge[k - 1] - rest >= at:
+        while k > 0 and edge[row, t, k - 1] - rest >= at:
             k -= 1
         to = low
         if k > 0:
-            to = max(to, edge[k - 1] - rest)
+            to = max(to, edge[row, t, k - 1] - rest)
         if at > 0.0:
             to = max(to, 0.0)
-            inside, worth = (at - to) * charge, (cost[k] + reluctance) / charge
+            inside, worth = (at - to) * charge, (cost[row, t, k] + reluctance) / charge
         else:
-            inside, worth = (at - to) / discharge, (cost[k] - reluctance) * discharge
+            inside, worth = (at - to) / discharge, (cost[row, t, k] - reluctance) * discharge
         place = found
-        while place > 0 and value[place - 1] < worth:  # only where prices are below zero: the convex hull
-            width[place], value[place] = width[place - 1], value[place - 1]
+        while place > 0 and value[t, place - 1] < worth:  # only where prices are below zero: the convex hull
+            width[t, place], value[t, place] = width[t, place - 1], value[t, place - 1]
             place -= 1
-        width[place], value[place] = inside, worth
+        width[t, place], value[t, place] = inside, worth
         found += 1
         at = to
     return found
 
 
-@njit(cache=True)
-def _merged(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
+@njit(**QUICK)
+def _before(  # noqa: PLR0912, PLR0913, PLR0917  # a kernel takes arrays, not objects, and goes through once
     width: FloatArray,
     value: FloatArray,
     count: int,
     flow_width: FloatArray,
     flow_value: FloatArray,
     flows: int,
+    t: int,
     kept: float,
-    new_width: FloatArray,
-    new_value: FloatArray,
-) -> int:
-    """Slopes of both in falling order, as slopes in what is there before losses; returns their number."""
-    i, j, found = 0, 0, 0
-    while i < count or j < flows:
-        if j >= flows or (i < count and value[i] >= flow_value[j]):
-            w, v = width[i] / kept, value[i] * kept
-            i += 1
-        else:
-            w, v = flow_width[j] / kept, flow_value[j] * kept
-            j += 1
-        if w <= 0.0:
-            continue
-        if found > 0 and abs(new_value[found - 1] - v) <= SAME_EUR_PER_KWH:
-            new_width[found - 1] += w
-        else:
-            new_width[found], new_value[found] = w, v
-            found += 1
-    return found
-
-
-@njit(cache=True)
-def _clipped(
-    width: FloatArray, value: FloatArray, count: int, begins: float, floor: float, full: float
+    begins: float,
+    floor: float,
+    full: float,
 ) -> tuple[float, int]:
-    """Cut a curve that begins at a content to a window, in place; returns where it begins then, and its
-    pieces. A window that lies wholly beside the curve leaves the window's nearest point."""
-    total = 0.0
-    for i in range(count):
-        total += width[i]
+    """The curve before a period: slopes of both in falling order, as slopes in what is there before losses,
+    from a content `begins` on, cut to a window. Returns where it begins then, and its pieces. A window that
+    lies wholly beside the curve leaves the window's nearest point."""
     if begins >= full:
         return full, 0
-    if begins + total <= floor:
-        return floor, 0
     skipped = max(floor - begins, 0.0)
     room = max(full, floor) - max(begins, floor)
-    found = 0
-    for i in range(count):
-        w, v = width[i], value[i]
-        cut = min(w, skipped)
-        skipped -= cut
-        w = min(w - cut, room)
-        room -= w
-        if w > 0.0:
-            width[found], value[found] = w, v
+    i, j, found, total = 0, 0, 0, 0.0
+    piece, slope = 0.0, 0.0  # not yet cut: more of the same slope may follow
+    while i < count or j < flows:
+        if j >= flows or (i < count and value[t, i] >= flow_value[t, j]):
+            w, v = width[t, i], value[t, i]
+            i += 1
+        else:
+            w, v = flow_width[t, j], flow_value[t, j]
+            j += 1
+        if kept != 1.0:
+            w, v = w / kept, v * kept
+        if w <= 0.0:
+            continue
+        if piece > 0.0 and abs(slope - v) <= SAME_EUR_PER_KWH:
+            piece += w
+            continue
+        if piece > 0.0:
+            total += piece
+            cut = min(piece, skipped)
+            skipped -= cut
+            piece = min(piece - cut, room)
+            room -= piece
+            if piece > 0.0:
+                width[t - 1, found], value[t - 1, found] = piece, slope
+                found += 1
+            if room <= 0.0 and begins + total > floor:
+                return max(begins, floor), found
+        piece, slope = w, v
+    if piece > 0.0:
+        total += piece
+        piece = min(piece - min(piece, skipped), room)
+        if piece > 0.0:
+            width[t - 1, found], value[t - 1, found] = piece, slope
             found += 1
+    if begins + total <= floor:
+        return floor, 0
     return max(begins, floor), found
 
 
-@njit(cache=True)
-def _taken(
+@njit(**QUICK)
+def _taken(  # noqa: PLR0913, PLR0917  # a kernel takes arrays, not objects
     width: FloatArray,
     value: FloatArray,
     count: int,
     flow_width: FloatArray,
     flow_value: FloatArray,
     flows: int,
+    t: int,
     along: float,
     otherwise: float,
 ) -> tuple[float, float]:
@@ -243,8 +246,8 @@ def _taken(
     i, j, kept, left, slope = 0, 0, 0.0, along, otherwise
     first = True
     while i < count or j < flows:
-        of_content = j >= flows or (i < count and value[i] >= flow_value[j])
-        piece, worth = (width[i], value[i]) if of_content else (flow_width[j], flow_value[j])
+        of_content = j >= flows or (i < count and value[t, i] >= flow_value[t, j])
+        piece, worth = (width[t, i], value[t, i]) if of_content else (flow_width[t, j], flow_value[t, j])
         if of_content:
             i += 1
         else:
