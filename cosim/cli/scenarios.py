@@ -142,12 +142,10 @@ def schema() -> None:
 def _try_policies(loaded: Loaded) -> None:
     """Make all policies, as a run does: whether parameters and files fit the community shows only then. torch
     is imported if one of them learns."""
-    from cosim.community.build import build_community
-    from cosim.core.streams import Streams
+    from cosim.community.build import community_of
 
-    scenario = loaded.scenario
     try:
-        build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))
+        community_of(loaded.scenario)
     except InputError as error:
         raise ScenarioError(loaded.source.located(error.problems, ())) from error
 

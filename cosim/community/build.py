@@ -65,6 +65,15 @@ class _Rates:
     """Of the series: the finer of the two."""
 
 
+def community_of(scenario: Scenario) -> Community:
+    """The community of a scenario, to be looked at: without a simulation, whose model Mesa would keep.
+
+    Raises:
+        InputError: as `build_community`.
+    """
+    return build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))
+
+
 def build_community(
     scenario: Scenario,
     clock: Clock,

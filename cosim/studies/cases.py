@@ -8,9 +8,6 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from cosim.community.build import build_community
-from cosim.community.community import Community
-from cosim.core.streams import Streams
 from cosim.errors import ScenarioError
 from cosim.scenario.load import validated
 from cosim.scenario.schema import Scenario
@@ -70,8 +67,3 @@ def _flow_minutes(base: Base, window: Window) -> int | None:
         return int(step)
     minutes = round(window.days * _MINUTES_OF_DAY)
     return minutes if minutes % _MINUTES_OF_DAY else _MINUTES_OF_DAY
-
-
-def community_of(scenario: Scenario) -> Community:
-    """The community of a case, to be looked at: without a simulation, whose model Mesa would keep."""
-    return build_community(scenario, scenario.horizon.clock(), Streams(scenario.seed))

@@ -12,10 +12,11 @@ from typing import Any
 
 import cosim
 from cosim.analysis.optimum import MOST
+from cosim.community.build import community_of
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
-from cosim.studies.cases import Base, base_of, case, community_of
+from cosim.studies.cases import Base, base_of, case
 from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
 from cosim.studies.windows import Window, Windows
