@@ -166,6 +166,7 @@ def _evaluated(
 ) -> None:
     """Do a study, write what came of it, print it unless it is to be quiet."""
     from cosim.studies.evaluate import evaluate as compute
+    from cosim.studies.report import write_report
     from cosim.studies.summary import content, reference_of, summarise, write_results
     from cosim.studies.tables import tables
     from cosim.studies.units import units_of
@@ -180,7 +181,7 @@ def _evaluated(
         raise
     failed = [one for one in news if one.state == "failed"]
     summary = summarise(study, where, against, missing=bool(failed))
-    files = write_results(summary, where)
+    files = [*write_results(summary, where), write_report(summary, where)]
     if as_json:
         put_json(content(summary))
     elif not quiet:

@@ -3,7 +3,8 @@ reference. Figures only; tables for people are in `tables`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cosim.studies.study import RULE, Study
 from cosim.studies.units import Unit, units_of
 
 CSV, JSON = "results.csv", "results.json"
+_FIGURE = re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,24 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
             curves.setdefault(contender.stem, {})[seed] = learning_curve(own, rule)
             if back := fallen(own):
                 fell.setdefault(contender.stem, {})[seed] = back
-    notes = dict.fromkeys(note for values in found.values() for note in values.get("notes", ()))
+    notes = condensed(note for values in found.values() for note in values.get("notes", ()))
     rows = tuple(_rows(study, numbers, against))
-    return Summary(study, against, rows, numbers, chosen, curves, tuple(notes), fell)
+    return Summary(study, against, rows, numbers, chosen, curves, notes, fell)
+
+
+def condensed(notes: Iterable[str]) -> tuple[str, ...]:
+    """Each note once; of those that differ in their first number alone that with the largest, as `up to`."""
+    found: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        found.setdefault(_FIGURE.sub("#", note, count=1), []).append(note)
+    return tuple(own[0] if len(own) == 1 else _largest(own) for own in found.values())
+
+
+def _largest(notes: Sequence[str]) -> str:
+    """The note with the largest figure, as a bound of all."""
+    figures = [float(match.group()) for note in notes if (match := _FIGURE.search(note))]
+    note = notes[figures.index(max(figures))]
+    return _FIGURE.sub(r"up to \g<0>", note, count=1)
 
 
 def reference_of(study: Study, against: str | None) -> str:

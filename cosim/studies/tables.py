@@ -34,9 +34,20 @@ def tables(summary: Summary) -> Iterator[RenderableType | str]:
     yield f"Judged, frozen, in {tests}; {study.windows.tests[0].duration} each."
     if len(study.seeds) > 1:
         yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
+    yield from notes(summary)
+
+
+def cells_of(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    """All that was judged as one table of texts, for a page: its header and its rows."""
+    rows = _rows(summary, [*_paid(summary), *_traded(summary)])
+    return [*rows[0]] if rows else [], [[*row.values()] for row in rows]
+
+
+def notes(summary: Summary) -> Iterator[str]:
+    """What belongs to the figures: who fell back to a rule, what was tuned, what the optimum leaves out."""
     yield from (
         f"{label_of(summary, contender)} {text}."
-        for contender in study.contenders
+        for contender in summary.study.contenders
         for text in fallen_texts(summary, contender)
     )
     yield from _chosen(summary)
@@ -58,16 +69,21 @@ Column = tuple[str, Callable[[Contender], str]]
 
 
 def _table(summary: Summary, title: str, columns: list[Column]) -> RenderableType:
-    """A row a policy; rows and columns without any figure are left out."""
+    """A row a policy."""
     import pandas as pd
 
+    return frame(pd.DataFrame(_rows(summary, columns)), title)
+
+
+def _rows(summary: Summary, columns: list[Column]) -> list[dict[str, str]]:
+    """A row a policy; rows and columns without any figure are left out."""
     rows = [
         {"policy": label_of(summary, contender), **{name: cell(contender) for name, cell in columns}}
         for contender in summary.study.contenders
     ]
     kept = [name for name, _ in columns if any(row[name] != "-" for row in rows)]
     rows = [row for row in rows if any(row[name] != "-" for name in kept)]
-    return frame(pd.DataFrame(rows)[["policy", *kept]], title)
+    return [{name: row[name] for name in ("policy", *kept)} for row in rows]
 
 
 def _cells(summary: Summary, key: Key, decimals: int) -> Callable[[Contender], str]:
@@ -126,18 +142,25 @@ def _seeds(texts: Sequence[str]) -> str:
 
 
 def _quality(summary: Summary) -> RenderableType:
+    return _table(summary, f"{summary.study.base['name']}: what the community pays", _paid(summary))
+
+
+def _paid(summary: Summary) -> list[Column]:
     cost, share = Key("cost_eur_per_day", STOCHASTIC), Key("share_captured", STOCHASTIC)
-    columns: list[Column] = [
+    return [
         ("cost EUR/day", _cells(summary, cost, 2)),
         (f"less {summary.against}", _differences(summary, cost, 2)),
         ("share captured", _cells(summary, share, 3)),
         ("difference", _differences(summary, share, 3)),
         ("best actions", _cells(summary, Key("share_captured", DETERMINISTIC), 3)),
     ]
-    return _table(summary, f"{summary.study.base['name']}: what the community pays", columns)
 
 
 def _trade(summary: Summary) -> RenderableType:
+    return _table(summary, "Trade and prosumers", _traded(summary))
+
+
+def _traded(summary: Summary) -> list[Column]:
     columns: list[Column] = [
         (title, _cells(summary, Key(measure, STOCHASTIC), decimals))
         for title, measure, decimals in (
@@ -149,8 +172,7 @@ def _trade(summary: Summary) -> RenderableType:
         )
         if any(row.over_seeds.mean for row in summary.rows if row.key == Key(measure, STOCHASTIC))
     ]
-    columns.append(("acting s/day", _means(summary, Key("act_s_per_day", STOCHASTIC), 3)))
-    return _table(summary, "Trade and prosumers", columns)
+    return [*columns, ("acting s/day", _means(summary, Key("act_s_per_day", STOCHASTIC), 3))]
 
 
 def _by_window(summary: Summary) -> RenderableType:

@@ -67,6 +67,8 @@ def test_a_study_is_done_shown_and_kept(cosim: Callable[..., Result], tiny: Path
     assert first.exit_code == 0, first.output
     assert "tiny: what the community pays" in first.stdout and "less utility-only" in first.stdout
     assert "self-consumption_reservation_2: done" in first.stderr
+    assert "results.csv, results.json, results.html" in first.stdout.replace("\n", " ")
+    assert "Share captured" in (folder / "results.html").read_text(encoding="utf-8")
     rows = pd.read_csv(folder / "results.csv").set_index(["policy", "measure", "mode"])
     pooled = rows[rows["window"].isna()]
     assert pooled.loc[("utility-only", "share_captured", "stochastic"), "mean"] == pytest.approx(

@@ -14,6 +14,7 @@ from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News, evaluate
 from cosim.studies.exploitability import Probe
 from cosim.studies.measured import STOCHASTIC, Key
+from cosim.studies.report import write_report
 from cosim.studies.start_rules import start_rules
 from cosim.studies.study import Study
 from cosim.studies.summary import Summary, summarise, write_results
@@ -102,5 +103,6 @@ def ranked(summary: Summary, bidding: str) -> list[tuple[float, Contender]]:
 
 
 def keep(summary: Summary, folder: Path) -> None:
-    """Write its figures beside its units."""
+    """Write its figures, and the page that shows them, beside its units."""
     write_results(summary, folder)
+    write_report(summary, folder)

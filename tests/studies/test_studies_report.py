@@ -1,0 +1,120 @@
+"""The page of a study: its figures are those of the summary, and it opens without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.studies.evaluate import evaluate
+from cosim.studies.measured import Key
+from cosim.studies.report import page, write_report
+from cosim.studies.study import Study
+from cosim.studies.summary import Summary, condensed, summarise
+
+pytestmark = pytest.mark.usefixtures("learners")
+STOCHASTIC, BEST = Key("share_captured", "stochastic"), Key("share_captured", "deterministic")
+
+
+def drawn(html: str) -> list[dict[str, Any]]:
+    """The figures in a page."""
+    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    return [*json.loads(found.group(1)).values()]
+
+
+def outside_plotly(html: str) -> str:
+    return "".join(re.split(r"(?s)<script>.*?</script>", html))
+
+
+def interval_of(summary: Summary, number: int, key: Key) -> tuple[float, float]:
+    """A mean and half of the width of its interval."""
+    row = summary.row(summary.study.contenders[number], key)
+    assert row is not None
+    return row.over_seeds.mean, row.over_seeds.high - row.over_seeds.mean
+
+
+@pytest.fixture
+def learned(study: Callable[..., Study], tmp_path: Path) -> Summary:
+    """A rule and a learner, two seeds, two passes."""
+    found = study("self-consumption,own:Climber", seeds=2, passes=2)
+    evaluate(found, tmp_path)
+    return summarise(found, tmp_path)
+
+
+def test_dots_and_whiskers_are_means_and_intervals(learned: Summary) -> None:
+    share, windows, _ = drawn(page(learned))
+    rule, trained, best = share["data"]
+    for trace, number, key in ((rule, 0, STOCHASTIC), (trained, 1, STOCHASTIC), (best, 1, BEST)):
+        mean, half = interval_of(learned, number, key)
+        assert trace["x"] == pytest.approx([mean], rel=1e-5)
+        assert trace["error_x"]["array"] == pytest.approx([half], rel=1e-5) and half > 0.0
+    # The rule at its own place, the learner's two dots above and below theirs.
+    assert rule["y"] == [0.0] and trained["y"][0] < 1.0 < best["y"][0]
+    assert share["layout"]["yaxis"]["ticktext"] == ["self-consumption", "own:Climber"]
+    assert share["layout"]["shapes"][0]["x0"] == pytest.approx(interval_of(learned, 0, STOCHASTIC)[0])
+    assert [trace["name"] for trace in windows["data"]] == ["noon", "night"]
+    night = [interval_of(learned, number, replace(STOCHASTIC, window="night"))[0] for number in (0, 1)]
+    assert windows["data"][1]["x"] == pytest.approx(night, rel=1e-5)
+    assert windows["layout"]["shapes"] == []
+
+
+def test_a_learning_curve_is_what_was_paid_since_training_began(learned: Summary) -> None:
+    *_, cost = drawn(page(learned))
+    assert [trace["name"] for trace in cost["data"]] == ["own:Climber"]
+    by_seed = [learned.curves["own-Climber_reservation"][seed] for seed in (1, 2)]
+    assert [curve.shape for curve in by_seed] == [(2, 1), (2, 1)]
+    first = np.mean([curve[0, 0] for curve in by_seed])
+    second = np.mean([curve[1, 0] for curve in by_seed])
+    assert cost["data"][0]["y"] == pytest.approx([first, first + second], rel=1e-5)
+    assert cost["data"][0]["x"] == [1, 2]
+    assert [line["x0"] for line in cost["layout"]["shapes"]] == [1.5]
+
+
+def test_the_page_needs_no_network_and_has_the_table(learned: Summary, tmp_path: Path) -> None:
+    assert write_report(learned, tmp_path) == tmp_path / "results.html"
+    html = (tmp_path / "results.html").read_text(encoding="utf-8")
+    assert html == page(learned) and "Plotly" in html
+    around = outside_plotly(html)
+    assert not re.search(r"(src|href)\s*=|@import|url\(", around)
+    mean, half = interval_of(learned, 1, STOCHASTIC)
+    assert f"<td>{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]</td>" in around
+    assert "trained 2 times in 1 day from 2016-06-06" in around and "Seeds 1, 2." in around
+
+
+def test_each_bidding_mode_has_figures_of_its_own(study: Callable[..., Study], tmp_path: Path) -> None:
+    found = study("self-consumption,zip", bidding="reservation,setpoint")
+    evaluate(found, tmp_path)
+    summary = summarise(found, tmp_path)
+    html = page(summary)
+    for mode in ("reservation", "setpoint"):
+        assert f"<h2>Share captured, bidding by {mode}</h2>" in html
+    assert "What learning cost" not in html  # nobody learned
+    reservation, _, setpoint, _ = drawn(html)
+    assert reservation["data"][0]["error_x"]["array"] == [0.0, 0.0]  # one seed
+    by_setpoint = [number for number, one in enumerate(found.contenders) if one.bidding == "setpoint"]
+    means = [interval_of(summary, number, STOCHASTIC)[0] for number in by_setpoint]
+    assert setpoint["data"][0]["x"] == pytest.approx(means, rel=1e-5)
+
+
+def test_what_is_not_known_is_left_out(learned: Summary) -> None:
+    rows = tuple(
+        replace(row, over_seeds=replace(row.over_seeds, mean=nan, low=nan, high=nan)) for row in learned.rows
+    )
+    share, *_ = drawn(page(replace(learned, rows=rows)))
+    assert share["data"][0]["x"] == [None] and share["layout"]["shapes"] == []
+    empty = page(replace(learned, rows=(), numbers={}, chosen={}))
+    assert drawn(empty) == [] and "All figures" not in empty
+
+
+def test_notes_that_differ_in_a_figure_alone_are_one() -> None:
+    notes = ("relaxed: chp: minimum load", "relaxed: 1.7e-05 kWh are x", "relaxed: 0.25 kWh are x", "a 3")
+    found = ("relaxed: chp: minimum load", "relaxed: up to 0.25 kWh are x", "a 3")
+    assert condensed([*notes, "a 3", notes[0]]) == found
