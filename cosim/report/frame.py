@@ -26,7 +26,7 @@ h1 { margin: 0; font-size: 26px; } h2 { margin: 0 0 2px; font-size: 17px; }
 section { margin: 14px 0; overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 4px 14px 4px 0; border-bottom: 1px solid #eceef1; }
-th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-weight: 500; }
+td { white-space: pre; } th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-weight: 500; }
 .bad { color: #c8403b; }
 """
 _SCRIPT = """
@@ -76,7 +76,7 @@ def section(title: str, about: str, content: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts."""
+    """A table of texts; a line break in one is a line break there."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -62,7 +62,8 @@ def page(summary: Summary) -> str:
     header, rows = cells_of(summary)
     if rows:
         about = "Means over seeds and, in brackets, 95 % intervals. docs/evaluate.md has the formulas."
-        body.append(section("All figures", about, table(header, rows)))
+        broken = [[cell.replace(" [", "\n[") for cell in row] for row in rows]
+        body.append(section("All figures", about, table(header, broken)))
     body += [f'<p class="note">{escape(text)}</p>\n' for text in notes(summary)]
     return document(f"{name}: how good its policies are", body, drawn)
 

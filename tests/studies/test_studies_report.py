@@ -85,7 +85,7 @@ def test_the_page_needs_no_network_and_has_the_table(learned: Summary, tmp_path:
     around = outside_plotly(html)
     assert not re.search(r"(src|href)\s*=|@import|url\(", around)
     mean, half = interval_of(learned, 1, STOCHASTIC)
-    assert f"<td>{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]</td>" in around
+    assert f"<td>{mean:.3f}\n[{mean - half:.3f}, {mean + half:.3f}]</td>" in around
     assert "trained 2 times in 1 day from 2016-06-06" in around and "Seeds 1, 2." in around
 
 
