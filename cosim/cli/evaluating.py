@@ -181,14 +181,17 @@ def _evaluated(
         raise
     failed = [one for one in news if one.state == "failed"]
     summary = summarise(study, where, against, missing=bool(failed))
-    files = [*write_results(summary, where), write_report(summary, where)]
+    files = write_results(summary, where)
     if as_json:
         put_json(content(summary))
     elif not quiet:
-        put(*tables(summary), "", f"Written to {where}: {', '.join(file.name for file in files)}")
+        put(*tables(summary))
     for one in failed:
         for line in one.lines:
             typer.echo(f"{one.unit.name}: {line}", err=True)
+    files.append(write_report(summary, where))  # last: that it cannot be written is to hide nothing
+    if not (as_json or quiet):
+        put("", f"Written to {where}: {', '.join(file.name for file in files)}")
     if failed:
         raise typer.Exit(max(one.exit_code for one in failed))
 

@@ -19,6 +19,8 @@ Figure = dict[str, Any]
 MOST_POINTS = 2000
 """Longer series are drawn as blocks of equal length: means, or extremes where these matter."""
 BLUE, ORANGE, GREEN, RED, GREY, PURPLE = "#2f6db5", "#e08a1e", "#3a9a5b", "#c8403b", "#8a8f98", "#7b57a8"
+COLORS = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY)
+"""Of curves that stand for things of one kind, in this order."""
 
 
 class Series:
@@ -272,7 +274,6 @@ def panels(found: Mapping[str, Curves]) -> Figure:
 
 
 def _marked(curves: Curves) -> list[dict[str, Any]]:
-    colors = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY)
     return [
         {
             "type": "scatter",
@@ -280,7 +281,7 @@ def _marked(curves: Curves) -> list[dict[str, Any]]:
             "name": name,
             "x": time,
             "y": values,
-            "line": {"color": colors[number % len(colors)], "width": 1.8},
+            "line": {"color": COLORS[number % len(COLORS)], "width": 1.8},
             "marker": {"size": 4},
             "hovertemplate": "%{y}",
         }

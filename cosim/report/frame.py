@@ -26,7 +26,8 @@ h1 { margin: 0; font-size: 26px; } h2 { margin: 0 0 2px; font-size: 17px; }
 section { margin: 14px 0; overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 4px 14px 4px 0; border-bottom: 1px solid #eceef1; }
-td { white-space: pre; } th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-weight: 500; }
+td { white-space: pre; }
+th:first-child, td:first-child { text-align: left; } th { color: #6a7079; font-weight: 500; }
 .bad { color: #c8403b; }
 """
 _SCRIPT = """

@@ -34,6 +34,8 @@ class Key:
     """Of one test window; nothing for all of them together, and for training."""
 
 
+SHARE, BEST_SHARE = Key("share_captured", STOCHASTIC), Key("share_captured", DETERMINISTIC)
+"""What a policy is judged by first, over all windows: drawing its actions; a learner's best ones."""
 MEASURES = {
     "cost_eur_per_day": "EUR/day",
     "share_captured": "",

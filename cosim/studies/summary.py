@@ -21,7 +21,8 @@ from cosim.studies.study import RULE, Study
 from cosim.studies.units import Unit, units_of
 
 CSV, JSON = "results.csv", "results.json"
-_FIGURE = re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)?\b")
+_FIGURE = re.compile(r"(?<![\w.-])\d+(\.\d+)?(e[+-]?\d+)?(?= kWh\b)")
+"""An amount of energy in a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
 
 
 def condensed(notes: Iterable[str]) -> tuple[str, ...]:
-    """Each note once; of those that differ in their first number alone that with the largest, as `up to`."""
+    """Each note once; of those that differ in an amount of energy alone that with the largest, as `up to`."""
     found: dict[str, list[str]] = {}
     for note in dict.fromkeys(notes):
         found.setdefault(_FIGURE.sub("#", note, count=1), []).append(note)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosim.results.show import frame, number
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import DETERMINISTIC, FIRST_DAYS, STOCHASTIC, Key
+from cosim.studies.measured import BEST_SHARE, FIRST_DAYS, SHARE, STOCHASTIC, Key
 from cosim.studies.measures import Interval
 from cosim.studies.summary import Summary
 from cosim.studies.windows import Window
@@ -17,34 +18,38 @@ from cosim.studies.windows import Window
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+NOTHING = "Nothing was judged."
+
 
 def tables(summary: Summary) -> Iterator[RenderableType | str]:
     """All tables, and the notes that belong to them."""
     study = summary.study
     if not summary.rows:
-        yield "Nothing was judged."
+        yield NOTHING
+        yield from notes(summary)
         return
-    tests = ", ".join(_window_text(one) for one in study.windows.tests)
     yield _quality(summary)
     if len(study.windows.tests) > 1:
         yield _by_window(summary)
     yield _trade(summary)
     if any(summary.row(contender, Key("first_days_eur")) for contender in study.contenders):
         yield _training(summary)
-    yield f"Judged, frozen, in {tests}; {study.windows.tests[0].duration} each."
+    yield judged_text(summary)
     if len(study.seeds) > 1:
         yield f"[...]: 95 % confidence over {len(study.seeds)} seeds (Student's t)."
     yield from notes(summary)
 
 
 def cells_of(summary: Summary) -> tuple[list[str], list[list[str]]]:
-    """All that was judged as one table of texts, for a page: its header and its rows."""
+    """What was judged in all windows together as one table of texts: its header and its rows."""
     rows = _rows(summary, [*_paid(summary), *_traded(summary)])
     return [*rows[0]] if rows else [], [[*row.values()] for row in rows]
 
 
 def notes(summary: Summary) -> Iterator[str]:
-    """What belongs to the figures: who fell back to a rule, what was tuned, what the optimum leaves out."""
+    """What belongs to the figures: whose seeds are missing, who fell back to a rule, what was tuned, what the
+    optimum leaves out."""
+    yield from _missing(summary)
     yield from (
         f"{label_of(summary, contender)} {text}."
         for contender in summary.study.contenders
@@ -58,6 +63,13 @@ def label_of(summary: Summary, contender: Contender) -> str:
     """What a policy is called in tables."""
     modes = {one.bidding for one in summary.study.contenders}
     return f"{contender.name} ({contender.bidding})" if len(modes) > 1 else contender.name
+
+
+def judged_text(summary: Summary) -> str:
+    """In which windows policies were judged, as a sentence."""
+    windows = summary.study.windows.tests
+    tests = ", ".join(_window_text(one) for one in windows)
+    return f"Judged, frozen, in {tests}; {windows[0].duration} each."
 
 
 def _window_text(window: Window) -> str:
@@ -121,6 +133,16 @@ def interval_text(found: Interval, decimals: int, *, sign: bool = False) -> str:
     return f"{mean} [{', '.join(bounds)}]"
 
 
+def _missing(summary: Summary) -> Iterator[str]:
+    """Who was judged with some of the seeds alone, or with none: units of theirs, or the optimum, failed."""
+    for contender in summary.study.contenders:
+        seeds = summary.numbers.get(contender.stem, {})
+        if not seeds:
+            yield f"{label_of(summary, contender)} was not judged."
+        elif len(seeds) < len(summary.study.seeds):
+            yield f"{label_of(summary, contender)} was judged with {_seeds([*map(str, seeds)])} alone."
+
+
 def fallen_texts(summary: Summary, contender: Contender) -> Iterator[str]:
     """With which seeds a policy fell back to its rule, if it did; its name comes before."""
     found = summary.fallen.get(contender.stem, {})
@@ -146,13 +168,13 @@ def _quality(summary: Summary) -> RenderableType:
 
 
 def _paid(summary: Summary) -> list[Column]:
-    cost, share = Key("cost_eur_per_day", STOCHASTIC), Key("share_captured", STOCHASTIC)
+    cost = Key("cost_eur_per_day", STOCHASTIC)
     return [
         ("cost EUR/day", _cells(summary, cost, 2)),
         (f"less {summary.against}", _differences(summary, cost, 2)),
-        ("share captured", _cells(summary, share, 3)),
-        ("difference", _differences(summary, share, 3)),
-        ("best actions", _cells(summary, Key("share_captured", DETERMINISTIC), 3)),
+        ("share captured", _cells(summary, SHARE, 3)),
+        ("difference", _differences(summary, SHARE, 3)),
+        ("best actions", _cells(summary, BEST_SHARE, 3)),
     ]
 
 
@@ -177,7 +199,7 @@ def _traded(summary: Summary) -> list[Column]:
 
 def _by_window(summary: Summary) -> RenderableType:
     columns: list[Column] = [
-        (window.name, _cells(summary, Key("share_captured", STOCHASTIC, window.name), 3))
+        (window.name, _cells(summary, replace(SHARE, window=window.name), 3))
         for window in summary.study.windows.tests
     ]
     return _table(summary, "Share captured by window", columns)

@@ -84,6 +84,10 @@ def test_all_of_it_and_then_nothing_again(hamlet: Scenario, tmp_path: Path) -> N
     assert "### 4 prosumers" in found["size"] and "| mf-ppo, federated | 4 | " in found["scale"]
     done = [one.unit.name for one in news if one.state == "done"]
     assert "mf-ppo-federated_reservation_1" in done and len(done) > 10
+    shown = [*(tmp_path / "bench").glob("*/results.html")]
+    assert shown and all(
+        "The dashed line is self-consumption" in file.read_text(encoding="utf-8") for file in shown
+    )
     # The learner as it is was judged for the table of quality; its ablation takes that.
     first = [one.unit.name for one in news if one.unit.study.digest() == news[0].unit.study.digest()]
     assert "mf-ppo-federated-no-mean-field_reservation_1" in first

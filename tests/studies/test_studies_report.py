@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cosim.studies.evaluate import evaluate
+from cosim.studies.figures import learning_curves, share_by_window
 from cosim.studies.measured import Key
 from cosim.studies.report import page, write_report
 from cosim.studies.study import Study
@@ -73,9 +74,9 @@ def test_a_learning_curve_is_what_was_paid_since_training_began(learned: Summary
     assert [curve.shape for curve in by_seed] == [(2, 1), (2, 1)]
     first = np.mean([curve[0, 0] for curve in by_seed])
     second = np.mean([curve[1, 0] for curve in by_seed])
-    assert cost["data"][0]["y"] == pytest.approx([first, first + second], rel=1e-5)
-    assert cost["data"][0]["x"] == [1, 2]
-    assert [line["x0"] for line in cost["layout"]["shapes"]] == [1.5]
+    assert cost["data"][0]["y"] == pytest.approx([0.0, first, first + second], rel=1e-5)
+    assert cost["data"][0]["x"] == [0, 1, 2]
+    assert [line["x0"] for line in cost["layout"]["shapes"]] == [1.0]
 
 
 def test_the_page_needs_no_network_and_has_the_table(learned: Summary, tmp_path: Path) -> None:
@@ -86,7 +87,8 @@ def test_the_page_needs_no_network_and_has_the_table(learned: Summary, tmp_path:
     assert not re.search(r"(src|href)\s*=|@import|url\(", around)
     mean, half = interval_of(learned, 1, STOCHASTIC)
     assert f"<td>{mean:.3f}\n[{mean - half:.3f}, {mean + half:.3f}]</td>" in around
-    assert "trained 2 times in 1 day from 2016-06-06" in around and "Seeds 1, 2." in around
+    assert "Learners trained 2 times in 1 day from 2016-06-06." in around and "Seeds 1, 2." in around
+    assert "Whiskers" in around and "The dashed line is self-consumption," in around
 
 
 def test_each_bidding_mode_has_figures_of_its_own(study: Callable[..., Study], tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ def test_each_bidding_mode_has_figures_of_its_own(study: Callable[..., Study], t
     html = page(summary)
     for mode in ("reservation", "setpoint"):
         assert f"<h2>Share captured, bidding by {mode}</h2>" in html
-    assert "What learning cost" not in html  # nobody learned
+    for words in ("What learning cost", "Learners trained", "Whiskers", "95 %"):
+        assert words not in outside_plotly(html)  # nobody learned, and there is one seed
+    assert "Rules tuned in 1 day" in html  # zip
     reservation, _, setpoint, _ = drawn(html)
     assert reservation["data"][0]["error_x"]["array"] == [0.0, 0.0]  # one seed
     by_setpoint = [number for number, one in enumerate(found.contenders) if one.bidding == "setpoint"]
@@ -111,10 +115,56 @@ def test_what_is_not_known_is_left_out(learned: Summary) -> None:
     share, *_ = drawn(page(replace(learned, rows=rows)))
     assert share["data"][0]["x"] == [None] and share["layout"]["shapes"] == []
     empty = page(replace(learned, rows=(), numbers={}, chosen={}))
-    assert drawn(empty) == [] and "All figures" not in empty
+    assert drawn(empty) == [] and "Nothing was judged." in empty and "own:Climber was not judged." in empty
+
+
+def test_a_learner_whose_rule_failed_is_a_learner_still(learned: Summary) -> None:
+    none = dict.fromkeys((1, 2), np.zeros((0, 0)))
+    found = drawn(page(replace(learned, curves=dict.fromkeys(learned.curves, none))))
+    assert [trace["name"] for trace in found[0]["data"]] == [
+        "does not learn",
+        "learners, as in training",
+        "learners, best actions alone",
+    ]
+    assert len(found) == 2  # no learning curve
+
+
+def test_seeds_that_are_missing_are_named(study: Callable[..., Study], tmp_path: Path) -> None:
+    found = study("utility-only,self-consumption,own:Climber", seeds=2)
+    evaluate(found, tmp_path)
+    (tmp_path / "units" / "self-consumption_reservation_2.json").unlink()
+    for seed in (1, 2):
+        (tmp_path / "units" / f"own-Climber_reservation_{seed}.json").unlink()
+    html = page(summarise(found, tmp_path, missing=True))
+    assert "self-consumption was judged with seed 1 alone." in html
+    assert "own:Climber was not judged." in html and "utility-only was" not in html
+
+
+def test_many_windows_and_learners_are_told_apart(learned: Summary) -> None:
+    shown = [*learned.study.contenders]
+    windows = [replace(learned.study.windows.tests[0], name=f"{number}") for number in range(8)]
+    row = learned.row(shown[0], STOCHASTIC)
+    assert row is not None
+    rows = tuple(replace(row, key=replace(STOCHASTIC, window=one.name)) for one in windows)
+    dots = share_by_window(replace(learned, rows=rows), shown, windows)["data"]
+    assert len({(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in dots}) == len(windows)
+    lines = learning_curves(learned, [shown[1]] * 8)["data"]
+    assert len({(trace["line"]["color"], trace["line"]["dash"]) for trace in lines}) == 8
+
+
+def test_one_window_has_no_figure_by_window(study: Callable[..., Study], tmp_path: Path) -> None:
+    usual = study("self-consumption").windows
+    windows = replace(usual, tests=(replace(usual.tests[0], name="2016-06-07"),))
+    found = study("self-consumption,own:Climber", windows=windows)
+    evaluate(found, tmp_path)
+    html = page(summarise(found, tmp_path))
+    assert len(drawn(html)) == 2 and "by window" not in html
+    assert "Judged, frozen, in 2016-06-07; 6 hours each." in html
+    assert drawn(html)[1]["layout"]["shapes"] == []  # one pass
 
 
 def test_notes_that_differ_in_a_figure_alone_are_one() -> None:
-    notes = ("relaxed: chp: minimum load", "relaxed: 1.7e-05 kWh are x", "relaxed: 0.25 kWh are x", "a 3")
-    found = ("relaxed: chp: minimum load", "relaxed: up to 0.25 kWh are x", "a 3")
-    assert condensed([*notes, "a 3", notes[0]]) == found
+    kinds = ("relaxed: ev-2: minimum load", "relaxed: ev-11: minimum load")
+    amounts = ("relaxed: 1.7e-05 kWh are x", "relaxed: 1.234e+04 kWh are x", "relaxed: 9 kWh are x")
+    found = condensed([*kinds, *amounts, kinds[0], "relaxed: 3 kWh are y", "relaxed: 3 kWh are y"])
+    assert found == (*kinds, "relaxed: up to 1.234e+04 kWh are x", "relaxed: 3 kWh are y")

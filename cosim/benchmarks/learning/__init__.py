@@ -88,4 +88,5 @@ class Bench:
         part.study.check()
         self.failed += part.run(self._jobs, self._tell)
         if results:
-            quality.keep(part.summary(), part.folder)
+            rule = quality.best_rule(part.summary(), self.extent, self.extent.biddings[0])
+            quality.keep(part.summary(rule), part.folder)

@@ -16,17 +16,16 @@ from cosim.results.files import write_text
 from cosim.results.manifest import machine, versions
 from cosim.results.show import number
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import DETERMINISTIC, STOCHASTIC, Key
+from cosim.studies.measured import BEST_SHARE, SHARE, STOCHASTIC, Key
 from cosim.studies.summary import Row, Summary
 from cosim.studies.tables import fallen_texts, interval_text
 
 SECTIONS = ("quality", "ablation", "size", "scale")
 """Generated parts of the page, in this order."""
-SHARE = Key("share_captured", STOCHASTIC)
 COLUMNS: tuple[tuple[str, Key, int], ...] = (
     ("cost EUR/day", Key("cost_eur_per_day", STOCHASTIC), 2),
     ("share captured", SHARE, 3),
-    ("best actions", Key("share_captured", DETERMINISTIC), 3),
+    ("best actions", BEST_SHARE, 3),
     ("P2P kWh/day", Key("p2p_kwh_per_day", STOCHASTIC), 1),
     ("regret EUR/day", Key("regret_eur_per_day", STOCHASTIC), 2),
     ("Gini of savings", Key("gini_of_savings", STOCHASTIC), 3),

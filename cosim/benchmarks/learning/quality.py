@@ -13,14 +13,12 @@ from cosim.scenario.schema import Scenario
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News, evaluate
 from cosim.studies.exploitability import Probe
-from cosim.studies.measured import STOCHASTIC, Key
+from cosim.studies.measured import SHARE
 from cosim.studies.report import write_report
 from cosim.studies.start_rules import start_rules
 from cosim.studies.study import Study
 from cosim.studies.summary import Summary, summarise, write_results
 from cosim.studies.windows import windows_of
-
-SHARE = Key("share_captured", STOCHASTIC)
 
 
 @dataclass(frozen=True)
