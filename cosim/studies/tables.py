@@ -26,7 +26,6 @@ def tables(summary: Summary) -> Iterator[RenderableType | str]:
     study = summary.study
     if not summary.rows:
         yield NOTHING
-        yield from notes(summary)
         return
     yield _quality(summary)
     if len(study.windows.tests) > 1:
@@ -134,8 +133,9 @@ def interval_text(found: Interval, decimals: int, *, sign: bool = False) -> str:
 
 
 def _missing(summary: Summary) -> Iterator[str]:
-    """Who was judged with some of the seeds alone, or with none: units of theirs, or the optimum, failed."""
-    for contender in summary.study.contenders:
+    """Who, of several, was judged with some of the seeds alone, or with none: units of theirs, or optima,
+    failed."""
+    for contender in summary.study.contenders if summary.rows else ():
         seeds = summary.numbers.get(contender.stem, {})
         if not seeds:
             yield f"{label_of(summary, contender)} was not judged."
