@@ -16,6 +16,7 @@ from cosim.errors import InputError, PolicyError
 from cosim.policies import check_policy, create
 from cosim.policies.contract import Everybody, Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.batches import Batch
+from cosim.policies.learning.blocks import whole
 from cosim.policies.learning.distributions import sampled
 from cosim.policies.learning.levels import LevelLearner, advantage
 from cosim.policies.learning.mean_action import MeanAction, mean_of_others
@@ -131,7 +132,7 @@ def test_target_bootstraps_with_the_slow_value_where_life_goes_on() -> None:
     rows, none = torch.zeros((1, 2, len(policy.input_names))), torch.zeros((1, 2, 4))
     batch = Batch(rows, rows, rows, none, none, torch.tensor([[1.0, 1.0]]), none, torch.tensor([[1.0, 0.0]]))
     gamma = 0.5 ** (1 / 96)
-    np.testing.assert_allclose(policy._target(batch).numpy(), [[1.0 + 10.0 * gamma, 1.0]], rtol=1e-6)
+    np.testing.assert_allclose(policy._target(batch, whole).numpy(), [[1.0 + 10.0 * gamma, 1.0]], rtol=1e-6)
 
 
 def test_mean_of_others_leaves_out_oneself() -> None:

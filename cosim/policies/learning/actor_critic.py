@@ -13,7 +13,7 @@ minus the weighted entropy) in the place of `temperature`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cosim.policies.learning.blocks import Part
     from cosim.policies.learning.networks import Networks
 
 
@@ -61,24 +62,21 @@ class MeanFieldActorCritic(LevelLearner):
     def _add_networks(self) -> None:
         self.actor = self._network("actor", self.input_names, self._per_level())
 
-    def _rates(self) -> list[dict[str, Any]]:
-        return [*super()._rates(), {"params": self.actor.parameters, "lr": self.config.actor_rate}]
+    def _rates(self) -> list[tuple[Networks, float]]:
+        return [*super()._rates(), (self.actor, self.config.actor_rate)]
 
-    def _learning(self) -> list[Networks]:
-        return [*super()._learning(), self.actor]
+    def _policy(self, rows: Tensor, part: Part) -> Tensor:
+        return self._by_level(part(self.actor)(rows)).softmax(dim=-1)
 
-    def _policy(self, rows: Tensor) -> Tensor:
-        return self._by_level(self.actor(rows)).softmax(dim=-1)
-
-    def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
         """sum_l pi(l) [Q(l) - v] has the policy gradient as its derivative: v, constant in l, takes nothing
         from it."""
-        log_odds = self._by_level(self.actor(batch.rows)).log_softmax(dim=-1)
+        log_odds = self._by_level(part(self.actor)(batch.rows)).log_softmax(dim=-1)
         odds = log_odds.exp()
-        q = self._by_level(self.quality(batch.rows)).detach()
+        q = self._by_level(part(self.quality)(batch.rows)).detach()
         advantage = q - (q * odds.detach()).sum(-1, keepdim=True)
         entropy = -(odds * log_odds).sum(-1)
         gain = ((odds * advantage).sum(-1) + self.config.entropy * entropy) * batch.mask
         count = batch.mask.sum((-1, -2)).clamp(min=1.0)
         loss = -gain.sum((-1, -2)) / count
-        return loss, {"policy_loss": float(loss.detach().mean())}
+        return loss, {"policy_loss": loss.detach()}

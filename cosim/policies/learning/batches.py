@@ -3,7 +3,7 @@ What is learnt from them is in `levels.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Decisions as tensors: (G, B, ...) for G networks, or all that n prosumers remember, (n, T, ...)."""
+    """Decisions as tensors: (G, B, ...) for G networks, or all T that n prosumers remember, (G, n / G, T,
+    ...)."""
 
     rows: Tensor
     knowing: Tensor
@@ -42,25 +43,31 @@ class Batch:
         found: Tensor = self.mask.amax(-1)
         return found
 
-    def at(self, places: Tensor, networks: int) -> Batch:
-        """The decisions at these places of (n, T, ...), for G networks, (G, B, ...)."""
+    def of(self, networks: slice) -> Batch:
+        """What some of the networks learn from."""
+        return self._each(lambda values: values[networks])
 
-        def taken(values: Tensor) -> Tensor:
-            return values[:, places].reshape(networks, -1, *values.shape[2:])
-
-        return Batch(**{item.name: taken(getattr(self, item.name)) for item in fields(self)})
+    def at(self, times: Tensor) -> Batch:
+        """The decisions at these places of T that are remembered, (G, n / G, T, ...), as (G, B, ...)."""
+        return self._each(lambda values: values[:, :, times].flatten(1, 2))
 
     def of_deciders(self) -> Batch:
         """Without the rows of which nothing is to be learnt; for one network."""
         keep = self.weight[0] > 0.0
-        return Batch(**{item.name: getattr(self, item.name)[:, keep] for item in fields(self)})
+        return self._each(lambda values: values[:, keep])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(**{item.name: change(getattr(self, item.name)) for item in fields(self)})
 
 
-def remembered(past: Sequence[Experience], levels: int, scale: FloatArray, device: torch.device) -> Batch:
-    """Decisions of n prosumers as tensors, (n, T, ...).
+def remembered(
+    past: Sequence[Experience], networks: int, levels: int, scale: FloatArray, device: torch.device
+) -> Batch:
+    """Decisions of n prosumers as tensors, (G, n / G, T, ...).
 
     Args:
         past: T of them; their notes have `chosen` and `odds`.
+        networks: G.
         levels: L.
         scale: What rewards are divided by [EUR], shape (n,).
         device: Where tensors are to be.
@@ -69,8 +76,12 @@ def remembered(past: Sequence[Experience], levels: int, scale: FloatArray, devic
 
     from cosim.policies.learning.networks import by_network
 
+    def shaped(values: FloatArray) -> Tensor:
+        each = by_network(values, len(scale), device)
+        return each.reshape(networks, len(scale) // networks, *each.shape[1:])
+
     def given(name: str) -> Tensor:
-        return by_network(stacked(past, name), len(scale), device)
+        return shaped(stacked(past, name))
 
     rows = given("rows")
     places = torch.arange(levels, device=device)
@@ -80,7 +91,7 @@ def remembered(past: Sequence[Experience], levels: int, scale: FloatArray, devic
         next_rows=given("next_rows"),
         mask=given("mask") * given("own").unsqueeze(-1),
         chosen=(given("chosen").unsqueeze(-1) == places).float(),
-        reward=by_network(np.asarray(stacked(past, "reward") / scale), len(scale), device),
+        reward=shaped(np.asarray(stacked(past, "reward") / scale)),
         odds=given("odds"),
         goes_on=1.0 - given("terminated"),
     )

@@ -27,6 +27,7 @@ from cosim.policies.learning.start import LEFT_OUT, differing, usual_levels
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cosim.policies.learning.blocks import Block, Part
     from cosim.policies.learning.networks import Networks
 
 
@@ -73,7 +74,7 @@ class LevelsConfig(LearnerConfig):
 
 class LevelLearner(Rehearsing):
     """Chooses among levels; a family implements `_policy` and `_improve`, and if it has networks of its own
-    `_add_networks`, `_rates` and `_learning`.
+    `_add_networks` and `_rates`.
 
     The value of a joint choice is a sum over the fields f of the action (value decomposition: Sunehag et al.,
     "Value-decomposition networks for cooperative multi-agent learning", AAMAS 2018; here over the fields of
@@ -101,8 +102,7 @@ class LevelLearner(Rehearsing):
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
-        import torch
-
+        from cosim.policies.learning.blocks import blocks_of
         from cosim.policies.learning.networks import follow
 
         own = self.config
@@ -121,7 +121,7 @@ class LevelLearner(Rehearsing):
         """A slow copy of V, for targets."""
         follow(self.slow.parameters, self.value.parameters, 1.0)
         self._add_networks()
-        self.optimiser = torch.optim.AdamW(self._rates(), weight_decay=own.decay)
+        self.blocks = blocks_of(self._rates(), own.decay, copies=[self.slow])
 
     def _most_days(self) -> float:
         return self.config.memory_days
@@ -129,26 +129,22 @@ class LevelLearner(Rehearsing):
     # What a family implements
 
     @abstractmethod
-    def _policy(self, rows: Tensor) -> Tensor:
-        """Probabilities of the levels, shape (G, B, A, L)."""
+    def _policy(self, rows: Tensor, part: Part) -> Tensor:
+        """Probabilities of the levels by the networks that are meant, shape (G, B, A, L)."""
 
     @abstractmethod
-    def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """What the family learns besides Q: a loss of each network, shape (G,), and its metrics."""
+    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the family learns besides Q: a loss of each network, and its metrics, all of shape (G,)."""
 
     def _add_networks(self) -> None:
         """Networks that the family has besides."""
 
-    def _learning(self) -> list[Networks]:
-        """All that learn."""
-        return [self.quality, self.value, self.baseline]
+    def _rates(self) -> list[tuple[Networks, float]]:
+        """All that learn, and their step sizes."""
+        return [(each, self.config.learning_rate) for each in (self.quality, self.value, self.baseline)]
 
-    def _rates(self) -> list[dict[str, Any]]:
-        """What Adam changes, and its step sizes."""
-        return [
-            {"params": each.parameters, "lr": self.config.learning_rate}
-            for each in (self.quality, self.value, self.baseline)
-        ]
+    def _learning(self) -> list[Networks]:
+        return [each for each, _ in self._rates()]
 
     def _others(self) -> MeanAction:
         """The mean action of the previous step is one more input."""
@@ -162,8 +158,10 @@ class LevelLearner(Rehearsing):
         """By the policy; where nothing is tried, the best level, of equal ones that nearest to the rule."""
         import torch
 
+        from cosim.policies.learning.blocks import whole
+
         with torch.no_grad():
-            odds = self._policy(self._shaped(rows)).reshape(self.n, -1, len(self.levels))
+            odds = self._policy(self._shaped(rows), whole).reshape(self.n, -1, len(self.levels))
         share = odds.cpu().numpy().astype(float)
         drawn = self._tries(lambda chance: chance.random(self.n))
         if explore:
@@ -177,64 +175,75 @@ class LevelLearner(Rehearsing):
     # 2. Learn
 
     def _update(self) -> dict[str, float]:
-        import torch
-
+        from cosim.policies.learning.blocks import joined
         from cosim.policies.learning.networks import as_floats, follow
 
-        metrics: dict[str, float] = {}
-        for batch in self._drawn():
-            target = self._target(batch)
+        past, times = self._drawn()
+        found = joined([self._learn_levels(block, past.of(block.places), times) for block in self.blocks])
+        follow(self.slow.parameters, self.value.parameters, self.config.follow)
+        target, foretold, mask = (found.pop(name) for name in ("target", "foretold", "mask"))
+        acts, real = mask.sum().clamp(min=1.0), mask.amax(-1) > 0.0
+        entropy, shift = ((found.pop(name) * mask).sum() / acts for name in ("entropy", "shift"))
+        fits = explained(as_floats(target[real]), as_floats(foretold[real])) if bool(real.any()) else 0.0
+        return {
+            "entropy": float(entropy),
+            "shift": float(shift),
+            "explained_variance": fits,
+            "return_eur_per_day": float(self.memory[-1].decision.reward.mean()) * self.decisions_per_day,
+            **{name: float(each.mean()) for name, each in found.items()},
+        }
+
+    def _learn_levels(self, block: Block, past: Batch, times: Sequence[Tensor]) -> dict[str, Tensor]:
+        """All steps of some networks; what metrics are made of, by network, of the last step."""
+        import torch
+
+        for batch in self._batches(past, times):
+            target = self._target(batch, block)
             weight = batch.weight
             count = weight.sum(1).clamp(min=1.0)
-            q = self._by_level(self.quality(batch.rows))
+            q = self._by_level(block(self.quality)(batch.rows))
             contrast = advantage(q, batch.chosen, batch.odds, batch.mask)
-            known = self.baseline(batch.knowing).squeeze(-1) + contrast
+            foretold = block(self.baseline)(batch.knowing).squeeze(-1) + contrast
             with torch.no_grad():
-                gained = advantage(q, batch.chosen, self._policy(batch.rows), batch.mask)
-            plain_error = self.value(batch.rows).squeeze(-1) + gained - target
-            errors = (known - target).square() + plain_error.square()
+                gained = advantage(q, batch.chosen, self._policy(batch.rows, block), batch.mask)
+            plain_error = block(self.value)(batch.rows).squeeze(-1) + gained - target
+            errors = (foretold - target).square() + plain_error.square()
             q_loss = 0.5 * (errors * weight).sum(1) / count
-            family_loss, metrics = self._improve(batch)
-            self.optimiser.zero_grad()
+            family_loss, metrics = self._improve(batch, block)
+            block.optimiser.zero_grad()
             torch.autograd.backward((q_loss + family_loss).sum())
-            self.optimiser.step()
-        follow(self.slow.parameters, self.value.parameters, self.config.follow)
+            block.optimiser.step()
         with torch.no_grad():
-            odds = self._policy(batch.rows)
-            entropy, mean = entropy_of(odds), mean_of(odds, self.levels)
-            acts = batch.mask.sum().clamp(min=1.0)
-            real = weight > 0.0
-            fits = explained(as_floats(target[real]), as_floats(known[real])) if bool(real.any()) else 0.0
-            return {
-                "q_loss": float(q_loss.mean()),
-                "entropy": float((entropy * batch.mask).sum() / acts),
-                "shift": float((mean * batch.mask).sum() / acts),
-                "explained_variance": fits,
-                "return_eur_per_day": float(self.memory[-1].decision.reward.mean()) * self.decisions_per_day,
-                **metrics,
-            }
+            odds = self._policy(batch.rows, block)
+        tried = {"entropy": entropy_of(odds), "shift": mean_of(odds, self.levels), "mask": batch.mask}
+        judged = {"q_loss": q_loss.detach(), "target": target, "foretold": foretold.detach()}
+        return tried | judged | metrics
 
-    def _drawn(self) -> Iterator[Batch]:
-        """A batch for each step: remembered decisions of all prosumers, drawn with replacement."""
+    def _drawn(self) -> tuple[Batch, list[Tensor]]:
+        """What is learnt from, and the places in it that each step learns from: remembered decisions of all
+        prosumers, drawn with replacement."""
         import torch
 
         own = self.config
         drawn = [self.rng.integers(len(self.memory), size=own.batch) for _ in range(own.steps)]
         wanted = np.unique(drawn)  # tensors are made of these alone: memories of hourly decisions are long
-        past = remembered(
-            [self.memory[place] for place in wanted], len(self.levels), self.scale.of(), self.device
-        )
-        for places in drawn:
-            found = torch.as_tensor(np.searchsorted(wanted, places), device=self.device)
-            batch = past.at(found, self.networks)
+        past = [self.memory[place] for place in wanted]
+        known = remembered(past, self.networks, len(self.levels), self.scale.of(), self.device)
+        places = (np.searchsorted(wanted, times) for times in drawn)
+        return known, [torch.as_tensor(each, device=self.device) for each in places]
+
+    def _batches(self, past: Batch, times: Sequence[Tensor]) -> Iterator[Batch]:
+        """A batch for each step of some networks."""
+        for each in times:
+            batch = past.at(each)
             yield batch.of_deciders() if self.networks == 1 else batch
 
-    def _target(self, batch: Batch) -> Tensor:
+    def _target(self, batch: Batch, part: Part) -> Tensor:
         """y = r + gamma v_MF(next), shape (G, B) (Yang et al. 2018, eq. 8)."""
         import torch
 
         with torch.no_grad():
-            after = self.slow(batch.next_rows).squeeze(-1)
+            after = part(self.slow)(batch.next_rows).squeeze(-1)
         target: Tensor = batch.reward + self.gamma * batch.goes_on * after
         return target
 
@@ -242,11 +251,12 @@ class LevelLearner(Rehearsing):
         """Q of every level of every field, the others being left to the policy [EUR], shape (n, A, L)."""
         import torch
 
+        from cosim.policies.learning.blocks import whole
         from cosim.policies.learning.networks import as_floats
 
         with torch.no_grad():
             rows = self._shaped(self.view.rows(inputs))
-            q, odds = self._by_level(self.quality(rows)), self._policy(rows)
+            q, odds = self._by_level(self.quality(rows)), self._policy(rows, whole)
             found = self.value(rows).unsqueeze(-1) + q - (q * odds).sum(-1, keepdim=True)
         return as_floats(found.reshape(self.n, -1, len(self.levels))) * self.scale.of()[:, None, None]
 

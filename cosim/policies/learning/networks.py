@@ -5,6 +5,7 @@ affair."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,13 @@ class Networks:
             if layer + 2 < len(parameters):
                 hidden = torch.tanh(hidden)
         return hidden
+
+    def part(self, places: slice) -> Networks:
+        """Some of the networks: they share their weights with these, and have gradients of their own."""
+        found = copy(self)
+        found.parameters = [each.detach()[places].requires_grad_() for each in self.parameters]
+        found.count = len(range(self.count)[places])
+        return found
 
     def weights(self) -> dict[str, FloatArray]:
         """The weights by name, a copy: `actor.from.FIELD` (G, out), `actor.to.FIELD` (G, in + 1, the bias

@@ -50,6 +50,7 @@ from cosim.policies.learning.start import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cosim.policies.learning.blocks import Block
     from cosim.policies.learning.networks import Networks
 
 MOST_GRADIENT = 0.5
@@ -152,6 +153,11 @@ class Remembered:
     explained: float
     """Share of the variance of returns that the baseline foresaw."""
 
+    def of(self, places: slice) -> Remembered:
+        """What some of the networks learn from."""
+        names = (item.name for item in fields(self) if item.name != "explained")
+        return replace(self, **{name: getattr(self, name)[places] for name in names})
+
 
 class MeanFieldPPO(Rehearsing):
     """Learns by clipped policy gradients, once a day."""
@@ -165,8 +171,7 @@ class MeanFieldPPO(Rehearsing):
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
-        import torch
-
+        from cosim.policies.learning.blocks import blocks_of
         from cosim.policies.learning.networks import Networks
 
         own, reads, hidden = self.config, self.input_names, (self.habits.hidden,) * 2
@@ -178,14 +183,8 @@ class MeanFieldPPO(Rehearsing):
         self.baseline = Networks(
             "baseline", (*reads, *self.hindsight_names), hidden, ("value",), last=0.0, **common
         )
-        judges = [*self.critic.parameters, *self.baseline.parameters]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": self.actor.parameters, "lr": own.learning_rate},
-                {"params": judges, "lr": own.critic_rate},
-            ],
-            weight_decay=self.habits.decay,
-        )
+        judges = ((each, own.critic_rate) for each in (self.critic, self.baseline))
+        self.blocks = blocks_of([(self.actor, own.learning_rate), *judges], self.habits.decay)
 
     def _most_days(self) -> float:
         """Never less than is learnt from at once."""
@@ -255,42 +254,55 @@ class MeanFieldPPO(Rehearsing):
     # 3. Learn
 
     def _update(self) -> dict[str, float]:
+        from cosim.policies.learning.blocks import joined
+
+        past = self._drawn()
+        known = self._remembered(past)
+        found = joined([self._improve(block, known.of(block.places)) for block in self.blocks])
+        change, ratio, acts = found["change"], found["change"].exp(), known.mask.sum().clamp(min=1.0)
+        return {
+            "policy_loss": float(found["policy_loss"].mean()),
+            "value_loss": float(found["value_loss"].mean()),
+            "entropy": float(found["entropy"].sum() / acts),
+            "kl": float(((ratio - 1.0) - change).mean()),
+            "clipped_share": float(((ratio - 1.0).abs() > self.config.clip).float().mean()),
+            "explained_variance": known.explained,
+            "gradient_norm": float(found["gradient_norm"].mean()),
+            "still_likely": float(known.likely.mean()),
+            "shift": float(found["shift"].sum() / acts),
+            "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
+        }
+
+    def _improve(self, block: Block, known: Remembered) -> dict[str, Tensor]:
+        """All steps of some networks; what metrics are made of, by network."""
         import torch
 
         from cosim.policies.learning.networks import clip_gradients
 
-        past = self._drawn()
-        own, known = self.config, self._remembered(past)
+        own, actor, critic, baseline = self.config, *map(block, (self.actor, self.critic, self.baseline))
         for _ in range(self.habits.epochs):
-            out = self.actor(known.rows)
+            out = actor(known.rows)
             entropy = (self.tries.entropy(out) * known.mask).sum(-1)
             change = self._change(out, known)
             policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
-            value_loss = self._error(self.critic(known.rows), known)
-            baseline_loss = self._error(self.baseline(known.knowing), known)
+            value_loss = self._error(critic(known.rows), known)
+            baseline_loss = self._error(baseline(known.knowing), known)
             loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
-            self.optimiser.zero_grad()
+            block.optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
-            norm = clip_gradients(self.actor.parameters, MOST_GRADIENT)
-            clip_gradients(self.critic.parameters, MOST_GRADIENT)
-            clip_gradients(self.baseline.parameters, MOST_GRADIENT)
-            self.optimiser.step()
+            norm = clip_gradients(actor.parameters, MOST_GRADIENT)
+            clip_gradients(critic.parameters, MOST_GRADIENT)
+            clip_gradients(baseline.parameters, MOST_GRADIENT)
+            block.optimiser.step()
         with torch.no_grad():
-            out = self.actor(known.rows)
-            entropy = (self.tries.entropy(out) * known.mask).sum(-1)
-            change = self._change(out, known)
-            ratio, acts = change.exp(), known.mask.sum().clamp(min=1.0)
+            out = actor(known.rows)
             return {
-                "policy_loss": float(policy_loss.mean()),
-                "value_loss": float(value_loss.mean()),
-                "entropy": float(entropy.sum() / acts),
-                "kl": float(((ratio - 1.0) - change).mean()),
-                "clipped_share": float(((ratio - 1.0).abs() > own.clip).float().mean()),
-                "explained_variance": known.explained,
-                "gradient_norm": float(norm.mean()),
-                "still_likely": float(known.likely.mean()),
-                "shift": float((self.tries.mean(out) * known.mask).sum() / acts),
-                "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
+                "policy_loss": policy_loss.detach(),
+                "value_loss": value_loss.detach(),
+                "gradient_norm": norm,
+                "entropy": (self.tries.entropy(out) * known.mask).sum(-1),
+                "change": self._change(out, known),
+                "shift": self.tries.mean(out) * known.mask,
             }
 
     def _change(self, out: Tensor, known: Remembered) -> Tensor:

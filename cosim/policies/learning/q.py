@@ -26,6 +26,8 @@ from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cosim.policies.learning.blocks import Part
+
 
 class QConfig(LevelsConfig):
     """Parameters of `mf-q`."""
@@ -47,11 +49,12 @@ class MeanFieldQ(LevelLearner):
     Config = QConfig
     config: QConfig
 
-    def _policy(self, rows: Tensor) -> Tensor:
-        return boltzmann(self._by_level(self.quality(rows)), self.config.temperature)
+    def _policy(self, rows: Tensor, part: Part) -> Tensor:
+        return boltzmann(self._by_level(part(self.quality)(rows)), self.config.temperature)
 
-    def _improve(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        return batch.reward.new_zeros(len(batch.reward)), {"temperature": self.config.temperature}
+    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
+        nothing = batch.reward.new_zeros(len(batch.reward))
+        return nothing, {"temperature": nothing + self.config.temperature}
 
 
 def boltzmann(q: Tensor, temperature: float) -> Tensor:

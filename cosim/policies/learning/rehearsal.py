@@ -14,16 +14,16 @@ from cosim.policies.contract import Spec
 from cosim.policies.learning.experience import Experience
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.returns import Scale
-from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
-    from torch.optim import Optimizer
+    from cosim.policies.learning.blocks import Block
 
 
 class Rehearsing(Learner):
-    """Remembers decisions; a family sets `optimiser`, and says how much it remembers."""
+    """Remembers decisions; a family sets `blocks`, and says how much it remembers."""
 
-    optimiser: Optimizer
+    blocks: list[Block]
+    """Its networks, as many as are learnt at a time."""
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
@@ -50,10 +50,12 @@ class Rehearsing(Learner):
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory and the optimiser as well."""
+        """The memory and the optimisers as well."""
+        from cosim.policies.learning.blocks import optimiser_state
+
         return {
             **super().state_dict(),
-            "optimiser": plain(self.optimiser.state_dict()),
+            "optimiser": optimiser_state(self.blocks),
             "memory": [each.state() for each in self.memory],
             "fresh": self.fresh,
             "scale": self.scale.state(),
@@ -61,8 +63,10 @@ class Rehearsing(Learner):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Policy.load_state_dict`."""
+        from cosim.policies.learning.blocks import load_optimiser_state
+
         super().load_state_dict(state)
-        self.optimiser.load_state_dict(tensors(state["optimiser"]))
+        load_optimiser_state(self.blocks, state["optimiser"])
         self.memory.clear()
         self.memory.extend(Experience.of_state(each) for each in state["memory"])
         self.fresh = int(state["fresh"])
