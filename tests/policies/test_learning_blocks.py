@@ -12,10 +12,11 @@ import torch
 from cosim.core.arrays import FloatArray
 from cosim.policies import Transition, create
 from cosim.policies.contract import Policy
-from cosim.policies.learning import blocks
+from cosim.policies.learning import blocks, torch_state
 from cosim.policies.learning.blocks import Block, blocks_of, joined, whole
 from cosim.policies.learning.networks import Networks
 from cosim.policies.learning.rehearsal import Rehearsing
+from cosim.policies.learning.torch_state import LEAST_SQUARE
 from cosim.policies.sample import sample_inputs, sample_spec
 
 KINDS = pytest.mark.parametrize("kind", ["mf-ppo", "mf-q", "mf-ac"])
@@ -41,23 +42,39 @@ def lived(policy: Policy, periods: int, seed: int) -> tuple[FloatArray, list[dic
     return np.array(actions), metrics
 
 
+def in_blocks_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "LANES", size)
+    monkeypatch.setattr(blocks, "MOST_WEIGHTS", 1)
+
+
 def networks(count: int, outputs: tuple[str, ...] = ("value",)) -> Networks:
     rng, cpu = np.random.default_rng(1), torch.device("cpu")
     return Networks("critic", ("one", "two"), (3,), outputs, count=count, rng=rng, device=cpu)
 
 
 @pytest.mark.parametrize(
-    "count, places",
-    [(0, []), (1, [(0, 1)]), (64, [(0, 64)]), (130, [(0, 64), (64, 128), (128, 130)])],
+    "count, most, places",
+    [
+        (0, 64 * 13, []),
+        (1, 1, [(0, 1)]),
+        (64, 1, [(0, 64)]),
+        (130, 1, [(0, 64), (64, 128), (128, 130)]),
+        (130, 128 * 13 - 1, [(0, 64), (64, 128), (128, 130)]),
+        (130, 128 * 13, [(0, 128), (128, 130)]),
+    ],
 )
-def test_every_network_is_in_one_block(count: int, places: list[tuple[int, int]]) -> None:
+def test_blocks_are_of_whole_lanes_and_as_large_as_may_be(
+    count: int, most: int, places: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks of 2 inputs, 3 hidden units and 1 output have 13 weights."""
+    monkeypatch.setattr(blocks, "MOST_WEIGHTS", most)
     found = blocks_of([(networks(count), 0.1)], 0.0)
     assert [(block.places.start, block.places.stop) for block in found] == places
 
 
 def test_a_block_changes_its_own_networks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first step of Adam moves a weight by its rate, whatever the size of its gradient."""
-    monkeypatch.setattr(blocks, "TOGETHER", 2)
+    in_blocks_of(2, monkeypatch)
     kind, copy = networks(5), networks(5)
     before = [part.detach().clone() for part in kind.parameters]
     found = blocks_of([(kind, 0.1)], 0.0, copies=[copy])
@@ -72,7 +89,7 @@ def test_a_block_changes_its_own_networks_alone(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_block_computes_what_the_whole_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "TOGETHER", 2)
+    in_blocks_of(2, monkeypatch)
     kind = networks(5, ("up", "down"))
     with torch.no_grad():
         for number, part in enumerate(kind.parameters):
@@ -88,7 +105,7 @@ def test_a_block_computes_what_the_whole_does(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_learnt_does_not_hang_on_blocks(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     together = made(kind)
     expected, metrics = lived(together, 40, 2)
-    monkeypatch.setattr(blocks, "TOGETHER", 3)
+    in_blocks_of(3, monkeypatch)
     apart = made(kind)
     assert [len(policy.blocks) for policy in (together, apart)] == [1, 3]
     found, same = lived(apart, 40, 2)
@@ -107,7 +124,7 @@ def test_a_state_goes_on_in_other_blocks(kind: str, monkeypatch: pytest.MonkeyPa
     lived(first, 20, 2)
     state, start = first.state_dict(), {name: weight.copy() for name, weight in first.weights().items()}
     expected, _ = lived(first, 20, 3)
-    monkeypatch.setattr(blocks, "TOGETHER", 3)
+    in_blocks_of(3, monkeypatch)
     second, forgetful = made(kind), made(kind)
     second.load_state_dict(state)
     forgetful.load_state_dict(state | {"optimiser": [{} for _ in state["optimiser"]]})
@@ -127,3 +144,16 @@ def test_one_network_for_all_is_one_block() -> None:
     (block,) = made("mf-ppo", sharing="federated").blocks
     assert isinstance(block, Block)
     assert block.places == slice(0, 1)
+
+
+@KINDS
+def test_roots_of_tiny_squares_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With zeros and without: the same to the last digit."""
+    policy, plain = made(kind), made(kind)
+    lived(policy, 20, 2)
+    squares = [kept["exp_avg_sq"] for block in policy.blocks for kept in block.optimiser.state.values()]
+    assert sum(int((square <= LEAST_SQUARE).sum()) for square in squares) > 10, "nothing to see"
+    monkeypatch.setattr(torch_state, "LEAST_SQUARE", 0.0)
+    lived(plain, 20, 2)
+    for name, weight in policy.weights().items():
+        np.testing.assert_array_equal(plain.weights()[name], weight, err_msg=name)

@@ -17,10 +17,12 @@ from torch.optim import AdamW
 from cosim.policies.learning.networks import Networks
 from cosim.policies.learning.torch_state import plain, tensors
 
-TOGETHER = 64
-"""Networks of each kind that are learnt together at most: their weights, gradients and Adam's averages take
-some 10 to 30 MB. Sums and functions over a multiple of 64 networks fill vector instructions, however wide;
-what is left over is rounded otherwise, and what is learnt would hang on the blocks in its last digits."""
+LANES = 64
+"""A block is of a multiple of so many networks: sums and functions over them fill vector instructions. What
+is left over is rounded otherwise, and what is learnt would hang on the blocks in its last digits."""
+MOST_WEIGHTS = 3 * 2**19
+"""Weights of a block at most, or those of LANES networks: with gradients and Adam's averages 24 MiB, which is
+near enough to a processor, and enough at a time that what each step costs besides does not count."""
 
 Part = Callable[[Networks], Networks]
 """The part of networks that is meant: of a block, or all of them."""
@@ -57,8 +59,10 @@ def blocks_of(
         copies: Networks that are only read.
     """
     first = rates[0][0]
-    on_cpu = first.count > 0 and first.parameters[0].device.type == "cpu"
-    size = TOGETHER if on_cpu else max(first.count, 1)
+    size = max(first.count, 1)
+    if first.count and first.parameters[0].device.type == "cpu":
+        weights = sum(part.numel() for networks, _ in rates for part in networks.parameters)
+        size = max(MOST_WEIGHTS * first.count // weights // LANES, 1) * LANES
     found = []
     for start in range(0, first.count, size):
         places = slice(start, min(start + size, first.count))

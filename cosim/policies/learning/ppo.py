@@ -46,6 +46,7 @@ from cosim.policies.learning.start import (
     plans,
     tells_setpoints,
 )
+from cosim.policies.learning.torch_state import without_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -280,14 +281,16 @@ class MeanFieldPPO(Rehearsing):
         from cosim.policies.learning.networks import clip_gradients
 
         own, actor, critic, baseline = self.config, *map(block, (self.actor, self.critic, self.baseline))
+        without_zeros(block.optimiser)
         for _ in range(self.habits.epochs):
             out = actor(known.rows)
-            entropy = (self.tries.entropy(out) * known.mask).sum(-1)
             change = self._change(out, known)
             policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
             value_loss = self._error(critic(known.rows), known)
             baseline_loss = self._error(baseline(known.knowing), known)
-            loss = policy_loss + value_loss + baseline_loss - own.entropy * entropy.mean(1)
+            loss = policy_loss + value_loss + baseline_loss
+            if own.entropy > 0.0:
+                loss = loss - own.entropy * self._entropy(out, known).mean(1)
             block.optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(actor.parameters, MOST_GRADIENT)
@@ -300,7 +303,7 @@ class MeanFieldPPO(Rehearsing):
                 "policy_loss": policy_loss.detach(),
                 "value_loss": value_loss.detach(),
                 "gradient_norm": norm,
-                "entropy": (self.tries.entropy(out) * known.mask).sum(-1),
+                "entropy": self._entropy(out, known),
                 "change": self._change(out, known),
                 "shift": self.tries.mean(out) * known.mask,
             }
@@ -309,6 +312,10 @@ class MeanFieldPPO(Rehearsing):
         """By how much the logarithm of the probability of each decision changed, shape (G, B)."""
         after = (self.tries.log_probability(out, known.taken) * known.mask).sum(-1)
         return (after - known.before).clamp(-MOST_LOG_RATIO, MOST_LOG_RATIO)
+
+    def _entropy(self, out: Tensor, known: Remembered) -> Tensor:
+        """Of what is decided, shape (G, B)."""
+        return (self.tries.entropy(out) * known.mask).sum(-1)
 
     @staticmethod
     def _error(value: Tensor, known: Remembered) -> Tensor:
