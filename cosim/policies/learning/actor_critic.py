@@ -26,7 +26,7 @@ from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.policies.learning.blocks import Part
+    from cosim.policies.learning.blocks import Which
     from cosim.policies.learning.networks import Networks
 
 
@@ -65,15 +65,15 @@ class MeanFieldActorCritic(LevelLearner):
     def _rates(self) -> list[tuple[Networks, float]]:
         return [*super()._rates(), (self.actor, self.config.actor_rate)]
 
-    def _policy(self, rows: Tensor, part: Part) -> Tensor:
-        return self._by_level(part(self.actor)(rows)).softmax(dim=-1)
+    def _policy(self, rows: Tensor, which: Which) -> Tensor:
+        return self._by_level(which(self.actor)(rows)).softmax(dim=-1)
 
-    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
+    def _improve(self, batch: Batch, which: Which) -> tuple[Tensor, dict[str, Tensor]]:
         """sum_l pi(l) [Q(l) - v] has the policy gradient as its derivative: v, constant in l, takes nothing
         from it."""
-        log_odds = self._by_level(part(self.actor)(batch.rows)).log_softmax(dim=-1)
+        log_odds = self._by_level(which(self.actor)(batch.rows)).log_softmax(dim=-1)
         odds = log_odds.exp()
-        q = self._by_level(part(self.quality)(batch.rows)).detach()
+        q = self._by_level(which(self.quality)(batch.rows)).detach()
         advantage = q - (q * odds.detach()).sum(-1, keepdim=True)
         entropy = -(odds * log_odds).sum(-1)
         gain = ((odds * advantage).sum(-1) + self.config.entropy * entropy) * batch.mask

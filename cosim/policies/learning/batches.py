@@ -43,9 +43,9 @@ class Batch:
         found: Tensor = self.mask.amax(-1)
         return found
 
-    def of(self, networks: slice) -> Batch:
+    def of(self, places: slice) -> Batch:
         """What some of the networks learn from."""
-        return self._each(lambda values: values[networks])
+        return self._each(lambda values: values[places])
 
     def at(self, times: Tensor) -> Batch:
         """The decisions at these places of T that are remembered, (G, n / G, T, ...), as (G, B, ...)."""

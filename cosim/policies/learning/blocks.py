@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,15 @@ from cosim.policies.learning.networks import Networks
 from cosim.policies.learning.torch_state import plain, tensors
 
 LANES = 64
-"""A block is of a multiple of so many networks: sums and functions over them fill vector instructions. What
-is left over is rounded otherwise, and what is learnt would hang on the blocks in its last digits."""
+"""A block begins at a multiple of so many networks and has at least so many, unless there are fewer: torch
+sums along shorter rows in another order, and what is learnt would hang on the blocks in its last digits."""
 MOST_WEIGHTS = 3 * 2**19
-"""Weights of a block at most, or those of LANES networks: with gradients and Adam's averages 24 MiB, which is
-near enough to a processor, and enough at a time that what each step costs besides does not count."""
+"""Weights of a block at most, or those of its least number of networks: with gradients and Adam's averages 24
+MiB, which is near enough to a processor, and enough at a time that what each step costs besides does not
+count."""
 
-Part = Callable[[Networks], Networks]
-"""The part of networks that is meant: of a block, or all of them."""
+Which = Callable[[Networks], Networks]
+"""Which networks of a kind are meant: those of a block, or all."""
 
 
 def whole(networks: Networks) -> Networks:
@@ -39,37 +41,51 @@ class Block:
 
     places: slice
     """Which networks of each kind."""
-    parts: Mapping[Networks, Networks]
+    networks: Mapping[Networks, Networks]
     """For all networks of a kind those of this block. Weights are shared, gradients are their own."""
     optimiser: AdamW
 
     def __call__(self, networks: Networks) -> Networks:
         """Those of this block."""
-        return self.parts[networks]
+        return self.networks[networks]
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """What its optimiser changes."""
+        return [weight for group in self.optimiser.param_groups for weight in group["params"]]
 
 
 def blocks_of(
     rates: Sequence[tuple[Networks, float]], decay: float, copies: Sequence[Networks] = ()
 ) -> list[Block]:
-    """All networks in blocks; on a GPU, which has work for as many as there are, in one.
+    """All networks in blocks; on a GPU, which has work for as many as there are, in one. From now on blocks
+    alone have gradients.
 
     Args:
         rates: What AdamW changes, each kind G networks, and the size of its steps.
         decay: Weight decay.
         copies: Networks that are only read.
     """
-    first = rates[0][0]
-    size = max(first.count, 1)
-    if first.count and first.parameters[0].device.type == "cpu":
-        weights = sum(part.numel() for networks, _ in rates for part in networks.parameters)
-        size = max(MOST_WEIGHTS * first.count // weights // LANES, 1) * LANES
+    kinds = [*(networks for networks, _ in rates), *copies]
     found = []
-    for start in range(0, first.count, size):
-        places = slice(start, min(start + size, first.count))
-        parts = {networks: networks.part(places) for networks in (*(kind for kind, _ in rates), *copies)}
-        groups = [{"params": parts[networks].parameters, "lr": rate} for networks, rate in rates]
-        found.append(Block(places, parts, AdamW(groups, weight_decay=decay)))
+    for places in _places([networks for networks, _ in rates]):
+        block = {networks: networks.some(places) for networks in kinds}
+        groups = [{"params": block[networks].parameters, "lr": rate} for networks, rate in rates]
+        found.append(Block(places, block, AdamW(groups, weight_decay=decay)))
+    for weight in (weight for networks in kinds for weight in networks.parameters):
+        weight.requires_grad_(False)
     return found
+
+
+def _places(kinds: Sequence[Networks]) -> list[slice]:
+    """Which networks each block has."""
+    count = kinds[0].count
+    if count == 0 or kinds[0].parameters[0].device.type != "cpu":
+        return [slice(0, count)] if count else []
+    weights = sum(weight.numel() for networks in kinds for weight in networks.parameters)
+    size = max(MOST_WEIGHTS * count // weights // LANES, 1) * LANES
+    starts = [start for start in range(0, count, size) if start == 0 or count - start >= LANES]
+    return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
 def joined(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -78,8 +94,9 @@ def joined(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def optimiser_state(blocks: Sequence[Block]) -> list[dict[str, Any]]:
-    """What optimisers know of each parameter, as if there were one for all blocks; a copy."""
-    known = [[block.optimiser.state[part] for part in _changed(block)] for block in blocks]
+    """What optimisers know of each weight tensor, as if there were one for all blocks; a copy. Nothing before
+    their first step."""
+    known = [[block.optimiser.state.get(weight, {}) for weight in block.weights] for block in blocks]
     return [
         {
             name: plain(torch.cat([each[name] for each in of_one]) if number.dim() else number)
@@ -93,16 +110,11 @@ def load_optimiser_state(blocks: Sequence[Block], state: Sequence[Mapping[str, A
     """Go on from `state`, however many blocks it came from."""
     for block in blocks:
         block.optimiser.state.clear()
-        for part, kept in zip(_changed(block), state, strict=True):
+        for weight, kept in zip(block.weights, state, strict=True):
             if kept:
-                block.optimiser.state[part] = {
-                    name: tensors(np.asarray(number)[block.places]).to(part.device)
+                block.optimiser.state[weight] = {
+                    name: tensors(np.asarray(number)[block.places]).to(weight.device)
                     if np.ndim(number)
                     else tensors(number)
                     for name, number in kept.items()
                 }
-
-
-def _changed(block: Block) -> list[Tensor]:
-    """What its optimiser changes."""
-    return [part for group in block.optimiser.param_groups for part in group["params"]]

@@ -28,7 +28,7 @@ from cosim.policies.learning.torch_state import without_zeros
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.policies.learning.blocks import Block, Part
+    from cosim.policies.learning.blocks import Block, Which
     from cosim.policies.learning.networks import Networks
 
 
@@ -130,12 +130,13 @@ class LevelLearner(Rehearsing):
     # What a family implements
 
     @abstractmethod
-    def _policy(self, rows: Tensor, part: Part) -> Tensor:
+    def _policy(self, rows: Tensor, which: Which) -> Tensor:
         """Probabilities of the levels by the networks that are meant, shape (G, B, A, L)."""
 
     @abstractmethod
-    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the family learns besides Q: a loss of each network, and its metrics, all of shape (G,)."""
+    def _improve(self, batch: Batch, which: Which) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the family learns besides Q: a loss of each network, and its metrics, all of shape (G,).
+        Of its networks those of `which` have gradients."""
 
     def _add_networks(self) -> None:
         """Networks that the family has besides."""
@@ -187,6 +188,7 @@ class LevelLearner(Rehearsing):
         entropy, shift = ((found.pop(name) * mask).sum() / acts for name in ("entropy", "shift"))
         fits = explained(as_floats(target[real]), as_floats(foretold[real])) if bool(real.any()) else 0.0
         return {
+            "q_loss": float(found.pop("q_loss").mean()),
             "entropy": float(entropy),
             "shift": float(shift),
             "explained_variance": fits,
@@ -240,12 +242,12 @@ class LevelLearner(Rehearsing):
             batch = past.at(each)
             yield batch.of_deciders() if self.networks == 1 else batch
 
-    def _target(self, batch: Batch, part: Part) -> Tensor:
+    def _target(self, batch: Batch, which: Which) -> Tensor:
         """y = r + gamma v_MF(next), shape (G, B) (Yang et al. 2018, eq. 8)."""
         import torch
 
         with torch.no_grad():
-            after = part(self.slow)(batch.next_rows).squeeze(-1)
+            after = which(self.slow)(batch.next_rows).squeeze(-1)
         target: Tensor = batch.reward + self.gamma * batch.goes_on * after
         return target
 

@@ -49,7 +49,8 @@ class Networks:
     ) -> None:
         self.name, self.inputs, self.outputs, self.count = name, tuple(inputs), tuple(outputs), count
         self.parameters: list[Tensor] = []
-        """Weights (G, in, out) and biases (G, 1, out) of each layer in turn."""
+        """Weights (G, in, out) and biases (G, 1, out) of each layer in turn; written into and never replaced,
+        since `some` shares them."""
         sizes = (len(inputs), *hidden, len(outputs))
         for layer, (wide, out) in enumerate(pairwise(sizes)):
             bound = (last if layer == len(hidden) else 1.0) * np.sqrt(6.0 / max(wide + out, 1))
@@ -73,7 +74,7 @@ class Networks:
                 hidden = torch.tanh(hidden)
         return hidden
 
-    def part(self, places: slice) -> Networks:
+    def some(self, places: slice) -> Networks:
         """Some of the networks: they share their weights with these, and have gradients of their own."""
         found = copy(self)
         found.parameters = [each.detach()[places].requires_grad_() for each in self.parameters]

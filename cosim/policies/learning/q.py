@@ -26,7 +26,7 @@ from cosim.policies.learning.levels import LevelLearner, LevelsConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cosim.policies.learning.blocks import Part
+    from cosim.policies.learning.blocks import Which
 
 
 class QConfig(LevelsConfig):
@@ -49,12 +49,14 @@ class MeanFieldQ(LevelLearner):
     Config = QConfig
     config: QConfig
 
-    def _policy(self, rows: Tensor, part: Part) -> Tensor:
-        return boltzmann(self._by_level(part(self.quality)(rows)), self.config.temperature)
+    def _policy(self, rows: Tensor, which: Which) -> Tensor:
+        return boltzmann(self._by_level(which(self.quality)(rows)), self.config.temperature)
 
-    def _improve(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
-        nothing = batch.reward.new_zeros(len(batch.reward))
-        return nothing, {"temperature": nothing + self.config.temperature}
+    def _improve(self, batch: Batch, which: Which) -> tuple[Tensor, dict[str, Tensor]]:
+        return batch.reward.new_zeros(len(batch.reward)), {}
+
+    def _update(self) -> dict[str, float]:
+        return super()._update() | {"temperature": self.config.temperature}
 
 
 def boltzmann(q: Tensor, temperature: float) -> Tensor:

@@ -23,7 +23,7 @@ class Rehearsing(Learner):
     """Remembers decisions; a family sets `blocks`, and says how much it remembers."""
 
     blocks: list[Block]
-    """Its networks, as many as are learnt at a time."""
+    """Its networks, in groups that are learnt one after the other."""
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
