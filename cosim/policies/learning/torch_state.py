@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 LEAST_SQUARE = 2.0**-125
-"""Twice the least normal number in single precision: its root is far below the last digit of what Adam adds to
-roots (1e-8), so that weights stay the same."""
+"""Twice the least normal number in single precision: its root is far below the last digit of what Adam adds
+to roots (1e-8), so that weights stay the same."""
 
 
 def plain(value: Any) -> Any:
