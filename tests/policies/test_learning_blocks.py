@@ -12,7 +12,7 @@ import torch
 from cosim.core.arrays import FloatArray
 from cosim.policies import Transition, create
 from cosim.policies.contract import Policy
-from cosim.policies.learning import blocks, torch_state
+from cosim.policies.learning import blocks
 from cosim.policies.learning.blocks import blocks_of, joined, whole
 from cosim.policies.learning.networks import Networks
 from cosim.policies.learning.rehearsal import Rehearsing
@@ -170,23 +170,3 @@ def test_to_ask_for_a_state_changes_nothing(kind: str) -> None:
         lived(policy, 10, 2)
     for name, weight in asked.weights().items():
         np.testing.assert_array_equal(weight, other.weights()[name], err_msg=name)
-
-
-@KINDS
-def test_roots_of_tiny_squares_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With zeros and without: the same to the last digit."""
-    policy, plain = made(kind), made(kind)
-    lived(policy, 20, 2)
-    monkeypatch.setattr(torch_state, "LEAST_SQUARE", 0.0)
-    lived(plain, 20, 2)
-    (least, zero) = (
-        min(
-            float(kept["exp_avg_sq"].min())
-            for block in each.blocks
-            for kept in block.optimiser.state.values()
-        )
-        for each in (policy, plain)
-    )
-    assert least > 0.0 == zero
-    for name, weight in policy.weights().items():
-        np.testing.assert_array_equal(plain.weights()[name], weight, err_msg=name)

@@ -23,7 +23,6 @@ from cosim.policies.learning.mean_action import MeanAction, Source
 from cosim.policies.learning.rehearsal import Rehearsing
 from cosim.policies.learning.returns import explained
 from cosim.policies.learning.start import LEFT_OUT, differing, usual_levels
-from cosim.policies.learning.torch_state import without_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -200,7 +199,6 @@ class LevelLearner(Rehearsing):
         """All steps of some networks; what metrics are made of, by network, of the last step."""
         import torch
 
-        without_zeros(block.optimiser)
         for batch in self._batches(past, times):
             target = self._target(batch, block)
             weight = batch.weight

@@ -46,7 +46,6 @@ from cosim.policies.learning.start import (
     plans,
     tells_setpoints,
 )
-from cosim.policies.learning.torch_state import without_zeros
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -281,7 +280,6 @@ class MeanFieldPPO(Rehearsing):
         from cosim.policies.learning.networks import clip_gradients
 
         own, actor, critic, baseline = self.config, *map(block, (self.actor, self.critic, self.baseline))
-        without_zeros(block.optimiser)
         for _ in range(self.habits.epochs):
             out = actor(known.rows)
             change = self._change(out, known)

@@ -40,7 +40,7 @@ from cosim.policies.learning.replay import Replay
 from cosim.policies.learning.returns import Scale, explained, td_target
 from cosim.policies.learning.slope_config import TD3Config
 from cosim.policies.learning.start import is_a_device
-from cosim.policies.learning.torch_state import plain, tensors, without_zeros
+from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -205,8 +205,6 @@ class MeanFieldTD3(Learner):
 
         from cosim.policies.learning.networks import follow
 
-        for optimiser in (self.actor_optimiser, self.critic_optimiser):
-            without_zeros(optimiser)
         for _ in range(self.config.steps):
             batch = self._batch()
             found = self._judge(batch)

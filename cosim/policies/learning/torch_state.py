@@ -1,18 +1,10 @@
-"""States of torch's objects: as plain arrays, which can be kept without a pickle, and the way back; Adam's
-without zeros, which are slow."""
+"""States of torch's objects as plain arrays, which can be kept without a pickle, and the way back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
-
-LEAST_SQUARE = 2.0**-125
-"""Twice the least normal number in single precision: its root is far below the last digit of what Adam adds
-to roots (1e-8), so that weights stay the same."""
 
 
 def plain(value: Any) -> Any:
@@ -26,13 +18,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def without_zeros(optimiser: Optimizer) -> None:
-    """Let mean squares of gradients be no less than LEAST_SQUARE: those of weights that nothing depends on
-    are 0, and on CPUs torch's vector library takes some 20 times as long for the root of 0 as for others."""
-    for kept in optimiser.state.values():
-        kept["exp_avg_sq"].clamp_(min=LEAST_SQUARE)
 
 
 def tensors(value: Any) -> Any:
