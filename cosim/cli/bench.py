@@ -68,7 +68,7 @@ def learning(
         ),
     ] = False,
     only: Annotated[
-        str | None, typer.Option(metavar="PART", help="One part alone: quality, scale or ablation.")
+        str | None, typer.Option(metavar="PART", help="One part alone: quality, prudence, scale or ablation.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds: 1, 2, ... (5).")] = None,
     exploitability: Annotated[

@@ -48,11 +48,14 @@ MEASURES = {
     "first_days_percent": "%",
     "worst_day_eur": "EUR",
     "worst_day_percent": "%",
+    "dear_days": "",
     "training_eur_per_day": "EUR/day",
     "act_s_per_day": "s",
     "learn_s_per_day": "s",
 }
 """Measure -> unit; what they mean is in docs/evaluate.md."""
+DEAR = 0.05
+"""A day of training is dear from so much of the rule's mean absolute cost of a day on top of the rule."""
 
 
 def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -> dict[Key, float]:
@@ -144,6 +147,7 @@ def _of_training(passes: Sequence[Values], rule: Values, more: FloatArray) -> di
         "first_days_percent": 100.0 * first / base if base else nan,
         "worst_day_eur": float(more.max()),
         "worst_day_percent": 100.0 * float(more.max()) / usual if usual else nan,
+        "dear_days": float((more > DEAR * usual).sum()),
         "training_eur_per_day": float(more.sum()) / days,
         "learn_s_per_day": sum(episode["seconds"]["learn"] for episode in passes) / days,
     }

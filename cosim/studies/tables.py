@@ -211,6 +211,7 @@ def _training(summary: Summary) -> RenderableType:
         (f"first {FIRST_DAYS} days %", _cells(summary, Key("first_days_percent"), 1)),
         ("worst day EUR", _cells(summary, Key("worst_day_eur"), 1)),
         ("worst day %", _cells(summary, Key("worst_day_percent"), 1)),
+        ("dear days", _cells(summary, Key("dear_days"), 1)),
         ("all EUR/day", _cells(summary, Key("training_eur_per_day"), 2)),
         ("learning s/day", _means(summary, Key("learn_s_per_day"), 3)),
     ]

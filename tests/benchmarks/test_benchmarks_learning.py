@@ -44,6 +44,7 @@ TINY = Extent(
     rules=tuple(rule for rule in RULES if rule.kind in {"utility-only", "self-consumption"}),
     learners=("mf-ppo",),
     ablations=("no mean field",),
+    prudences=(0.0, 3.0),
     sizes=(4,),
     scale_days=1,
     warm_up_days=1,
@@ -81,6 +82,7 @@ def test_all_of_it_and_then_nothing_again(hamlet: Scenario, tmp_path: Path) -> N
     for name in ("utility-only", "self-consumption", "mf-ppo, federated"):
         assert f"| {name} | " in found["quality"]
     assert "| mf-ppo, federated; no mean field | " in found["ablation"]
+    assert "| mf-ppo, federated; prudence 3 | " in found["prudence"] and "| dear days | " in found["prudence"]
     assert "### 4 prosumers" in found["size"] and "| mf-ppo, federated | 4 | " in found["scale"]
     done = [one.unit.name for one in news if one.state == "done"]
     assert "mf-ppo-federated_reservation_1" in done and len(done) > 10

@@ -40,6 +40,9 @@ CASES = [
     for start in STARTS
 ]
 CASES.append(pytest.param("mf-ppo", SELDOM | {"start": STARTS[0]}, WEEK, id="mf-ppo-seldom"))
+CASES.append(
+    pytest.param("mf-ppo", SELDOM | {"start": STARTS[0], "prudence": 2.0}, WEEK, id="mf-ppo-prudent")
+)
 every_case = pytest.mark.parametrize(("kind", "ways", "periods"), CASES)
 every_learner = pytest.mark.parametrize("kind", LEARNERS)
 

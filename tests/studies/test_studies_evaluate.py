@@ -91,6 +91,8 @@ def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(
     percent = 100.0 * (daily[0][0] - alone[0]) / abs(alone[0])
     assert mean(summary, 1, "first_days_percent") == pytest.approx(percent)
     assert mean(summary, 1, "worst_day_eur") == pytest.approx(max(daily)[0] - alone[0])
+    dear = [day for days in daily for day in days if day - alone[0] > 0.05 * abs(alone[0])]
+    assert mean(summary, 1, "dear_days") == len(dear)
     assert mean(summary, 1, "learn_s_per_day") > 0.0
     curve = summary.curves["own-Climber_reservation"][1]
     assert curve[:, 0].tolist() == pytest.approx([days[0] - alone[0] for days in daily])

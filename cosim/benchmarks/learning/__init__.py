@@ -17,7 +17,7 @@ from cosim.errors import InputError, Problem
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News
 
-PARTS = ("quality", "scale", "ablation")
+PARTS = ("quality", "scale", "ablation", "prudence")
 """What can be done alone."""
 Tell = Callable[[News], None]
 Say = Callable[[str], None]
@@ -56,6 +56,8 @@ class Bench:
             found |= self._quality()
         if only in (None, "ablation"):
             found["ablation"] = self._ablation()
+        if only in (None, "prudence"):
+            found["prudence"] = self._prudence()
         if only in (None, "scale"):
             found["scale"] = page.scale(scale.measure_all(self.extent, self.folder / "scale", self._say))
         return found
@@ -82,6 +84,11 @@ class Bench:
         self._done(part, results=False)
         plain = [cases.variants(kind)[0].name for kind in self.extent.ablated_kinds]
         return page.ablation({name: part.summary(name) for name in plain}, self.extent)
+
+    def _prudence(self) -> str:
+        part = quality.prudence_part(self.extent, self.folder)
+        self._done(part, results=False)
+        return page.prudence(part.summary(), self.extent)
 
     def _done(self, part: Part, *, results: bool = True) -> None:
         """Compute a study; keep its figures beside its units, unless another study of the folder does."""

@@ -54,6 +54,10 @@ HEATED_ABLATIONS: Mapping[str, Sequence[Parameters]] = {
 """The same of the default learner where it starts from a plan: without an expectation of prices (and from the
 confidence that is best then), and with nothing else, as it tries and learns nothing besides."""
 
+PRUDENT = (0.0, 3.0, 4.0)
+"""Values of `prudence` with which the default learner is judged on the electric case: what its worst days
+cost, and what it gives away for that."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -74,6 +78,8 @@ class Extent:
     ablations: tuple[str, ...] = tuple(ABLATIONS)
     ablated: tuple[str, ...] = ABLATED
     """Learners, if they take part, that are judged so changed."""
+    prudences: tuple[float, ...] = PRUDENT
+    """Of the default learner."""
     sizes: tuple[int, ...] = (10, 30, 100, 300, 1000)
     """Numbers of prosumers at which seconds are measured."""
     scale_days: int = 5
@@ -116,6 +122,7 @@ QUICK = Extent(
     ),
     learners=(DEFAULT_LEARNER,),
     ablations=("no mean field",),
+    prudences=(0.0, 3.0),
     sizes=(10, 30),
     scale_days=1,
     warm_up_days=1,
@@ -192,6 +199,18 @@ def ablation_contenders(extent: Extent) -> list[Contender]:
         for kind in extent.ablated_kinds
         for one in ablated(kind, {name: ABLATIONS[name] for name in extent.ablations})
     ]
+
+
+def prudent_contenders(extent: Extent) -> list[Contender]:
+    """The best rule there is, and the default learner with more and more prudence."""
+    rule = Contender("price-taker", "price-taker")
+    found = [rule] if rule in extent.rules else []
+    for plain in variants(DEFAULT_LEARNER):
+        for prudence in extent.prudences:
+            asked = {"prudence": prudence} if prudence else {}
+            label = f"{plain.label}; prudence {prudence:g}" if prudence else plain.label
+            found.append(Variant(DEFAULT_LEARNER, label, {**plain.parameters, **asked}).contender())
+    return [replace(one, bidding=extent.biddings[0]) for one in found]
 
 
 def reference(name: str) -> Scenario:

@@ -20,7 +20,7 @@ from cosim.studies.measured import BEST_SHARE, SHARE, STOCHASTIC, Key
 from cosim.studies.summary import Row, Summary
 from cosim.studies.tables import fallen_texts, interval_text
 
-SECTIONS = ("quality", "ablation", "size", "scale")
+SECTIONS = ("quality", "prudence", "ablation", "size", "scale")
 """Generated parts of the page, in this order."""
 COLUMNS: tuple[tuple[str, Key, int], ...] = (
     ("cost EUR/day", Key("cost_eur_per_day", STOCHASTIC), 2),
@@ -37,6 +37,14 @@ COLUMNS: tuple[tuple[str, Key, int], ...] = (
 """Of the tables of quality; docs/evaluate.md has the formulas."""
 SHORT = COLUMNS[:4]
 """Of the tables of ablations and sizes."""
+COURSE: tuple[tuple[str, Key, int], ...] = (
+    *COLUMNS[1:3],
+    ("training EUR/day", Key("training_eur_per_day"), 2),
+    *COLUMNS[-2:],
+    ("worst day EUR", Key("worst_day_eur"), 1),
+    ("dear days", Key("dear_days"), 1),
+)
+"""Of the table of what learning costs on its way."""
 
 
 def quality(summaries: Mapping[str, Callable[[str | None], Summary]], extent: Extent) -> str:
@@ -71,6 +79,11 @@ def ablation(summaries: Mapping[str, Summary], extent: Extent) -> str:
         own = [one for one in summary.study.contenders if one.kind == kind]
         parts.append(f"### {kind}\n\n{_table(summary, extent.biddings[0], SHORT, own)}")
     return "\n\n".join(parts)
+
+
+def prudence(summary: Summary, extent: Extent) -> str:
+    """What learning costs on its way, with and without prudence."""
+    return _table(summary, extent.biddings[0], COURSE)
 
 
 def size(summaries: Mapping[int, Summary], extent: Extent) -> str:

@@ -51,6 +51,12 @@ def ablation_part(extent: Extent, folder: Path) -> Part:
     return Part(study_of(cases.reference(ELECTRIC), extent, contenders), folder / ELECTRIC)
 
 
+def prudence_part(extent: Extent, folder: Path) -> Part:
+    """The default learner with and without prudence, in the folder of the electric case."""
+    contenders = cases.prudent_contenders(extent)
+    return Part(study_of(cases.reference(ELECTRIC), extent, contenders), folder / ELECTRIC)
+
+
 def size_part(extent: Extent, folder: Path, size: int, contenders: Sequence[Contender]) -> Part:
     """Some policies with another number of prosumers."""
     return Part(study_of(cases.scaled(size), extent, contenders), folder / f"reference-{size}")

@@ -219,10 +219,15 @@ class Learner(Policy):
             read = self.view.rows(inputs)
             decision = self._decision = self._anew(inputs, read, explore and not self.config.freeze)
             self._age = 0
+        shift = self._departure(inputs, decision, explore)
         self._age += 1
         self.view.remember(inputs)
         self._standing.keep(inputs, decision, read)
-        return np.clip(base + decision.shift, -1.0, 1.0)
+        return np.clip(base + shift, -1.0, 1.0)
+
+    def _departure(self, inputs: PolicyInputs, decision: Decision, explore: bool) -> FloatArray:
+        """By how much to depart from the rule in a period in which a decision stands, shape (n, A)."""
+        return decision.shift
 
     def _anew(self, inputs: PolicyInputs, rows: FloatArray, tries: bool) -> Decision:
         """A new decision, from what networks read of the period, shape (n, F)."""

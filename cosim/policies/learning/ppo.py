@@ -31,11 +31,10 @@ from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.policies.contract import Spec
-from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, Tries, usual_habits
-from cosim.policies.learning.rehearsal import Rehearsing
+from cosim.policies.learning.prudent import Prudent, PrudentConfig
 from cosim.policies.learning.returns import TINY, clipped_loss, explained, lambda_returns
 from cosim.policies.learning.start import (
     EVERY_HOUR,
@@ -67,7 +66,7 @@ def _if_left_out(name: str) -> str:
     return f"Left out: {words[0]}, and {words[1]} where it decides more than twice a day."
 
 
-class PPOConfig(LearnerConfig):
+class PPOConfig(PrudentConfig):
     """Parameters of `mf-ppo`."""
 
     learning_rate: float = setting(1e-3, about="Step size of Adam for the actor.", gt=0)
@@ -159,7 +158,7 @@ class Remembered:
         return replace(self, **{name: getattr(self, name)[places] for name in names})
 
 
-class MeanFieldPPO(Rehearsing):
+class MeanFieldPPO(Prudent):
     """Learns by clipped policy gradients, once a day."""
 
     name = "mf-ppo"
@@ -232,6 +231,28 @@ class MeanFieldPPO(Rehearsing):
             log_probability = self.tries.log_probability(out, kept).cpu().numpy().astype(float)
         return self.tries.shift(taken), {"log_probability": log_probability, "taken": taken}
 
+    def _expected(self, rows: FloatArray) -> FloatArray:
+        import torch
+
+        from cosim.policies.learning.networks import as_floats
+
+        with torch.no_grad():
+            mean = self.tries.mean(self.actor(self._shaped(rows))).reshape(self.n, -1)
+        return as_floats(mean)
+
+    def _beyond_foreseen(self, experience: Experience) -> FloatArray:
+        """r + gamma V(next) - B(x, h), of the networks that have not learnt from it yet."""
+        import torch
+
+        from cosim.policies.learning.networks import by_prosumer
+
+        knowing = np.hstack([experience.decision.rows, experience.hindsight])
+        with torch.no_grad():
+            after = by_prosumer(self.critic(self._shaped(experience.next_rows)), self.n)[0]
+            foreseen = by_prosumer(self.baseline(self._shaped(knowing)), self.n)[0]
+        brought: FloatArray = experience.decision.reward / self.scale.of() + self.gamma * after - foreseen
+        return brought
+
     # 2. Choose what to learn from
 
     def _drawn(self) -> list[Experience]:
@@ -271,6 +292,7 @@ class MeanFieldPPO(Rehearsing):
             "still_likely": float(known.likely.mean()),
             "shift": float(found["shift"].sum() / acts),
             "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
+            **self._told(),
         }
 
     def _improve(self, block: Block, known: Remembered) -> dict[str, Tensor]:

@@ -1,0 +1,166 @@
+"""Learners that follow their rule where departing from it is not known to pay, if they are asked to. What is
+known is `prudence`'s; this is when it is asked, what it is told, and that it is kept."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from cosim.core.arrays import FloatArray
+from cosim.core.config import Config as Parameters
+from cosim.core.config import setting
+from cosim.errors import InputError, Problem
+from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.learning.config import LearnerConfig
+from cosim.policies.learning.experience import Decision, Experience
+from cosim.policies.learning.prudence import Leave, Prudence, foretold_rows
+from cosim.policies.learning.rehearsal import Rehearsing
+from cosim.policies.learning.start import SELDOM
+
+LOOKS_AGAIN_H = 3.0
+"""So long before a decision ends the coming day is looked at once more: what is stored in the evening is for
+tomorrow [h]."""
+
+
+class PrudentConfig(LearnerConfig):
+    """Parameters of such learners."""
+
+    prudence: float = setting(
+        0.0,
+        about="By how many standard errors departing from the rule has to pay, by what was learnt so far of "
+        "days like the one foretold; else the rule is followed. 0: whatever the policy says is done. 3: the "
+        "worst days cost a fraction, and the first weeks save less. Only where it decides at most twice a "
+        "day.",
+        ge=0,
+        le=10,
+    )
+
+
+class _Asked(Protocol):
+    """Parameters with prudence."""
+
+    prudence: float
+
+
+class Prudent(Rehearsing):
+    """A family implements `_expected` and `_beyond_foreseen`."""
+
+    def __init__(
+        self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
+    ) -> None:
+        super().__init__(spec, n, config, seed=seed, label=label)
+        asked: _Asked = self.config  # type: ignore[assignment]
+        if asked.prudence > 0.0 and self.decisions_per_day > SELDOM:
+            every = f"{24.0 / self.decisions_per_day:g} h"
+            raise InputError(
+                Problem(
+                    f"is for policies that decide at most twice a day; this one decides every {every}",
+                    "leave it out, or set decide_hours: 24",
+                    path="prudence",
+                )
+            )
+        self.prudence = (
+            Prudence(self.networks, len(spec.action), asked.prudence) if asked.prudence > 0.0 else None
+        )
+        """Where departing pays; None: whatever the policy says is done."""
+        self._leave: Leave | None = None
+
+    @abstractmethod
+    def _expected(self, rows: FloatArray) -> FloatArray:
+        """Mean departure by the policy, whatever is learnt of it, shape (n, A)."""
+
+    @abstractmethod
+    def _beyond_foreseen(self, experience: Experience) -> FloatArray:
+        """What a decision brought beyond what was foreseen in hindsight, in units of the root mean square
+        reward, shape (n,)."""
+
+    # When it is asked
+
+    @property
+    def _looks_again(self) -> bool:
+        """Whether the coming day is looked at once more."""
+        before = round(LOOKS_AGAIN_H / (self.spec.period_hours or LOOKS_AGAIN_H))
+        return self._leave is not None and not self._due and self._age == self.hold - before
+
+    @property
+    def looks_now(self) -> bool:
+        """Also when a decision is looked at once more."""
+        return super().looks_now or (self._looks_again and self.foresight and not self.fallen)
+
+    def _anew(self, inputs: PolicyInputs, rows: FloatArray, tries: bool) -> Decision:
+        decision = super()._anew(inputs, rows, tries)
+        if self.prudence is None:
+            return decision
+        expected = np.where(decision.mask, self._expected(decision.rows), 0.0)
+        foretold, drawn = self._foretold(inputs), self.draw("prudence").random(self.n)
+        share = self.prudence.share(foretold, expected, self._finds_out(tries))
+        self._leave = Leave(drawn, share, expected)
+        held = self._leave.held
+        kept = {"foretold": foretold, "expected": share[:, None] * expected, "held": held.astype(float)}
+        shift = np.where(held[:, None], 0.0, decision.shift)
+        return Decision(decision.rows, shift, decision.mask, decision.notes | kept)
+
+    def _departure(self, inputs: PolicyInputs, decision: Decision, explore: bool) -> FloatArray:
+        """Without what is taken back."""
+        if self._leave is None or self.prudence is None:
+            return decision.shift
+        if self._looks_again:
+            foretold, tries = self._foretold(inputs), explore and not self.config.freeze
+            self._leave.narrow(self.prudence.share(foretold, self._leave.expected, self._finds_out(tries)))
+        return np.where(self._leave.held[:, None], 0.0, decision.shift)
+
+    def _finds_out(self, tries: bool) -> bool:
+        return tries and self.learns
+
+    def _foretold(self, inputs: PolicyInputs) -> FloatArray:
+        return foretold_rows(inputs, max(round(24.0 / (self.spec.period_hours or 24.0)), 1))
+
+    # What it is told
+
+    def _collect(self, experience: Experience) -> bool:
+        """Who was held teaches how departing compares with the rule, and nothing about the policy."""
+        decision = experience.decision
+        is_time = super()._collect(experience)
+        if self.prudence is not None and "held" in decision.notes:
+            expected = decision.notes["expected"]
+            beyond = np.where(decision.mask & decision.own[:, None], decision.shift - expected, 0.0)
+            self.prudence.learn(
+                decision.notes["foretold"], expected, beyond, self._beyond_foreseen(experience)
+            )
+            decision.own = decision.own & (decision.notes["held"] == 0.0)
+        return is_time
+
+    def _told(self) -> dict[str, float]:
+        """Metrics of the last decision that is over."""
+        last = self.memory[-1].decision
+        decides = last.mask.any(axis=1)
+        if self.prudence is None or "held" not in last.notes or not decides.any():
+            return {}
+        return {"held": float(last.notes["held"][decides].mean())}
+
+    # What is kept
+
+    def reset(self) -> None:
+        """Nobody has leave any more."""
+        super().reset()
+        self._leave = None
+
+    def _beside(self) -> dict[str, FloatArray]:
+        return super()._beside() | ({} if self.prudence is None else self.prudence.weights())
+
+    def _load(self, weights: Mapping[str, FloatArray]) -> None:
+        super()._load(weights)
+        if self.prudence is not None:
+            self.prudence.load(weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Who has leave as well."""
+        return {**super().state_dict(), "leave": None if self._leave is None else self._leave.state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Policy.load_state_dict`."""
+        super().load_state_dict(state)
+        self._leave = None if state["leave"] is None else Leave.of_state(state["leave"])
