@@ -47,7 +47,7 @@ DULL, BRIGHT = 0.0, 180.0
 
 def known(theta: tuple[float, ...], crowding: float, errors: float = 2.0, groups: int = 1) -> Prudence:
     """One field, of which as good as everything is known."""
-    found = Prudence(groups, 1, errors)
+    found = Prudence(groups, ["a"], errors)
     found.products = np.tile(1e9 * np.eye(WIDTH + 1), (groups, 1, 1))
     found.sums = np.tile(1e9 * np.array([*theta, crowding]), (groups, 1))
     return found
@@ -74,7 +74,7 @@ def days(rng: np.random.Generator, count: int, n: int, fields: int) -> list[tupl
 def test_what_is_learnt_is_a_weighted_ridge_regression(groups: int) -> None:
     """Against sums taken prosumer by prosumer."""
     n, fields = 3, 2
-    prudence = Prudence(groups, fields, 2.0)
+    prudence = Prudence(groups, ["a", "b"], 2.0)
     prior = np.diag(np.tile([*PRECISION, CROWDING_PRECISION], fields))
     start = np.tile([0.0] * WIDTH + [CROWDING_PRECISION * CROWDING], fields)
     products, sums = [prior.copy() for _ in range(groups)], [start.copy() for _ in range(groups)]
@@ -113,7 +113,7 @@ def test_what_departing_brings_and_how_much_all_take_from_each_other_is_found(
     a day hangs on who tried, which costs some percent where much is foreseen wrongly.)"""
     monkeypatch.setattr(prudence_module, "KEEPS", 1.0)
     rng, theta, crowding, n = np.random.default_rng(2), np.array([2.0, -1.5, 0.5, -0.5]), 3.0, 50
-    prudence = Prudence(1, 1, 2.0)
+    prudence = Prudence(1, ["a"], 2.0)
     for _ in range(1500):
         foretold = np.column_stack([np.ones(n), np.full(n, rng.normal()), rng.normal(size=(n, 2))])
         odds = np.full((n, 1), rng.choice([0.1, 0.5, 0.9]))
@@ -135,7 +135,7 @@ def test_what_all_gain_together_by_hand() -> None:
 
 def test_the_error_of_what_is_not_known_at_all_by_hand() -> None:
     """Variance: noise x (e^2 / precision of the constant + (e^2 / 2)^2 / precision of the crowding)."""
-    _, error = Prudence(1, 1, 2.0).gain(row(), np.array([[0.5]]))
+    _, error = Prudence(1, ["a"], 2.0).gain(row(), np.array([[0.5]]))
     variance = FIRST_NOISE * (0.25 / PRECISION[0] + 0.125**2 / CROWDING_PRECISION)
     assert error[0] == pytest.approx(np.sqrt(variance))
 
@@ -156,7 +156,7 @@ def test_who_knows_that_it_pays_departs(theta: float, learning: bool, share: flo
 
 
 def test_where_nothing_is_known_few_try_while_they_learn_and_none_when_frozen() -> None:
-    prudence, expected = Prudence(1, 1, 2.0), np.array([[0.4]])
+    prudence, expected = Prudence(1, ["a"], 2.0), np.array([[0.4]])
     assert prudence.share(row(), expected, learning=True)[0] == TRY
     assert prudence.share(row(), expected, learning=False)[0] == 0.0
 
@@ -175,7 +175,7 @@ def test_what_was_learnt_fades_to_what_was_thought_before() -> None:
     """Nothing decided for many days."""
     prudence, nobody = known((3.0, 0.0, 0.0, 0.0), 0.0), np.zeros((1, 1))
     prudence.products, prudence.sums = prudence.products / 1e8, prudence.sums / 1e8
-    before = Prudence(1, 1, 2.0)
+    before = Prudence(1, ["a"], 2.0)
     for _ in range(3000):
         prudence.learn(row(), nobody, nobody, np.zeros(1))
     np.testing.assert_allclose(prudence.products, before.products, rtol=1e-6)
@@ -198,7 +198,7 @@ def test_more_and_more_depart_as_it_shows_what_is_lost_when_more_do() -> None:
 
 def test_a_day_much_brighter_than_any_is_not_taken_for_known() -> None:
     """It pays on every dull day; what does so on a bright one nobody knows."""
-    rng, prudence, n = np.random.default_rng(3), Prudence(1, 1, 2.0), 40
+    rng, prudence, n = np.random.default_rng(3), Prudence(1, ["a"], 2.0), 40
     for _ in range(20):
         foretold = np.repeat(row(sun=-0.5 + 0.1 * rng.random()), n, axis=0)
         beyond = np.where(rng.random((n, 1)) < 0.5, 0.4, -0.4)
@@ -334,7 +334,8 @@ def test_left_out_nothing_of_it_is_there() -> None:
     assert made(prudence=0.0).prudence is None
     assert not [name for name in made(prudence=0.0).weights() if name.startswith("prudence.")]
     names = {name for name in made().weights() if name.startswith("prudence.")}
-    assert names == {"prudence.products", "prudence.sums", "prudence.noise"}
+    fields = "bid_margin+ask_margin+battery.value"
+    assert names == {f"prudence.{part}.{fields}" for part in ("products", "sums", "noise")}
 
 
 def test_networks_of_each_ones_own_know_each_their_own() -> None:
@@ -344,7 +345,7 @@ def test_networks_of_each_ones_own_know_each_their_own() -> None:
         world.live()
     assert policy.prudence is not None and policy.prudence.sums.shape == (N, 2 * (WIDTH + 1) + WIDTH + 1)
     owners = world.mask[:, world.column]
-    prior = Prudence(1, len(DAILY.action), 2.0).sums[0]
+    prior = Prudence(1, [item.name for item in DAILY.action], 2.0).sums[0]
     assert (policy.prudence.sums[~owners] == prior).all(), "who decides nothing learns nothing"
     assert (policy.prudence.sums[owners] != prior).any(axis=1).all()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cosim.benchmarks.learning import cases, page, quality, scale
-from cosim.benchmarks.learning.cases import ELECTRIC, Extent
+from cosim.benchmarks.learning.cases import DEFAULT_LEARNER, ELECTRIC, Extent
 from cosim.benchmarks.learning.quality import Part
 from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
@@ -86,6 +86,8 @@ class Bench:
         return page.ablation({name: part.summary(name) for name in plain}, self.extent)
 
     def _prudence(self) -> str:
+        if DEFAULT_LEARNER not in self.extent.kinds:
+            return ""
         part = quality.prudence_part(self.extent, self.folder)
         self._done(part, results=False)
         return page.prudence(part.summary(), self.extent)

@@ -250,7 +250,8 @@ class MeanFieldPPO(Prudent):
         with torch.no_grad():
             after = by_prosumer(self.critic(self._shaped(experience.next_rows)), self.n)[0]
             foreseen = by_prosumer(self.baseline(self._shaped(knowing)), self.n)[0]
-        brought: FloatArray = experience.decision.reward / self.scale.of() + self.gamma * after - foreseen
+        goes_on = self.gamma * ~experience.terminated
+        brought: FloatArray = experience.decision.reward / self.scale.of() + goes_on * after - foreseen
         return brought
 
     # 2. Choose what to learn from

@@ -29,7 +29,7 @@ Abbasi-Yadkori and Van Roy, NeurIPS 2017; stage by stage: Moradipari, Thrampouli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,11 +94,17 @@ class Prudence:
 
     Args:
         groups: G: one a prosumer, or one for all.
-        fields: A.
+        names: Of the A fields.
         errors: k, how many standard errors departing has to pay by.
+        decisions_per_day: How often it is asked and told.
     """
 
-    def __init__(self, groups: int, fields: int, errors: float) -> None:
+    def __init__(
+        self, groups: int, names: Sequence[str], errors: float, decisions_per_day: float = 1.0
+    ) -> None:
+        fields = len(names)
+        self._names = "+".join(names)
+        self._keeps = KEEPS ** (1.0 / decisions_per_day)
         prior = np.tile([*PRECISION, CROWDING_PRECISION], fields)
         self._prior = np.diag(prior)
         self._errors = errors
@@ -113,7 +119,7 @@ class Prudence:
     def learn(
         self, foretold: FloatArray, expected: FloatArray, beyond: FloatArray, earned: FloatArray
     ) -> None:
-        """Take in a day.
+        """Take in a decision.
 
         Args:
             foretold: x, shape (n, P).
@@ -138,10 +144,9 @@ class Prudence:
         self.products += np.einsum("g,gbk,gbl->gkl", weight, per, per)
         self.sums += np.einsum("g,gbk,gb->gk", weight, per, earned)
 
-    @staticmethod
-    def _faded(known: FloatArray, before: FloatArray) -> FloatArray:
-        """What is still known after a day, on the way back to what was before anything was."""
-        return np.asarray(before + KEEPS * (known - before))
+    def _faded(self, known: FloatArray, before: FloatArray) -> FloatArray:
+        """What is still known by the next decision, on the way back to what was before anything was."""
+        return np.asarray(before + self._keeps * (known - before))
 
     @property
     def coefficients(self) -> FloatArray:
@@ -188,14 +193,18 @@ class Prudence:
     # What is kept
 
     def weights(self) -> dict[str, FloatArray]:
-        """What was learnt, by name; a copy."""
+        """What was learnt, by name; a copy. The names tell the fields in their order, so that what was learnt
+        of one is not taken for another's."""
         kept = {"products": self.products, "sums": self.sums, "noise": self.noise}
-        return {f"prudence.{name}": part.copy() for name, part in kept.items()}
+        return {self._named(name): part.copy() for name, part in kept.items()}
+
+    def _named(self, part: str) -> str:
+        return f"prudence.{part}.{self._names}"
 
     def load(self, weights: Mapping[str, FloatArray]) -> None:
         """Take over what was learnt elsewhere; names and shapes are those of `weights`."""
         self.products, self.sums, self.noise = (
-            np.array(weights[f"prudence.{name}"], dtype=float) for name in ("products", "sums", "noise")
+            np.array(weights[self._named(name)], dtype=float) for name in ("products", "sums", "noise")
         )
 
 

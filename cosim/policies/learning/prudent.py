@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -39,21 +40,17 @@ class PrudentConfig(LearnerConfig):
     )
 
 
-class _Asked(Protocol):
-    """Parameters with prudence."""
-
-    prudence: float
-
-
 class Prudent(Rehearsing):
-    """A family implements `_expected` and `_beyond_foreseen`."""
+    """A family implements `_expected` and `_beyond_foreseen`; its parameters have `prudence`."""
+
+    config: PrudentConfig
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
     ) -> None:
         super().__init__(spec, n, config, seed=seed, label=label)
-        asked: _Asked = self.config  # type: ignore[assignment]
-        if asked.prudence > 0.0 and self.decisions_per_day > SELDOM:
+        asked, names = self.config.prudence, [item.name for item in spec.action]
+        if asked > 0.0 and self.decisions_per_day > SELDOM:
             every = f"{24.0 / self.decisions_per_day:g} h"
             raise InputError(
                 Problem(
@@ -62,9 +59,7 @@ class Prudent(Rehearsing):
                     path="prudence",
                 )
             )
-        self.prudence = (
-            Prudence(self.networks, len(spec.action), asked.prudence) if asked.prudence > 0.0 else None
-        )
+        self.prudence = Prudence(self.networks, names, asked, self.decisions_per_day) if asked > 0.0 else None
         """Where departing pays; None: whatever the policy says is done."""
         self._leave: Leave | None = None
 
@@ -94,7 +89,8 @@ class Prudent(Rehearsing):
         decision = super()._anew(inputs, rows, tries)
         if self.prudence is None:
             return decision
-        expected = np.where(decision.mask, self._expected(decision.rows), 0.0)
+        mean = self._expected(decision.rows) if tries else decision.shift
+        expected = np.where(decision.mask, mean, 0.0)
         foretold, drawn = self._foretold(inputs), self.draw("prudence").random(self.n)
         share = self.prudence.share(foretold, expected, self._finds_out(tries))
         self._leave = Leave(drawn, share, expected)
@@ -107,7 +103,7 @@ class Prudent(Rehearsing):
         """Without what is taken back."""
         if self._leave is None or self.prudence is None:
             return decision.shift
-        if self._looks_again:
+        if self._looks_again and self._sees_a_day(inputs):
             foretold, tries = self._foretold(inputs), explore and not self.config.freeze
             self._leave.narrow(self.prudence.share(foretold, self._leave.expected, self._finds_out(tries)))
         return np.where(self._leave.held[:, None], 0.0, decision.shift)
@@ -115,8 +111,17 @@ class Prudent(Rehearsing):
     def _finds_out(self, tries: bool) -> bool:
         return tries and self.learns
 
+    @property
+    def _day(self) -> int:
+        """Periods in 24 hours."""
+        return max(round(24.0 / (self.spec.period_hours or 24.0)), 1)
+
+    def _sees_a_day(self, inputs: PolicyInputs) -> bool:
+        """Whether the outlook goes so far: what is left of a last night is no day."""
+        return inputs.outlook is not None and inputs.outlook.count >= self._day
+
     def _foretold(self, inputs: PolicyInputs) -> FloatArray:
-        return foretold_rows(inputs, max(round(24.0 / (self.spec.period_hours or 24.0)), 1))
+        return foretold_rows(inputs if self.foresight else replace(inputs, outlook=None), self._day)
 
     # What it is told
 
