@@ -13,6 +13,8 @@ import pytest
 from cosim.core.arrays import FloatArray
 from cosim.policies import PolicyInputs, Transition, create, load, names
 from cosim.policies.learning.learner import Learner
+from cosim.policies.learning.ppo import MeanFieldPPO
+from cosim.policies.learning.prudence import FORETOLD, PRECISION
 from cosim.policies.learning.td3 import MeanFieldTD3
 from cosim.policies.sample import sample_inputs, sample_of, sample_spec
 from cosim.policies.sample_outlook import with_outlook
@@ -75,6 +77,9 @@ every_change = pytest.mark.parametrize("change", [exchanged, redrawn])
 def made(kind: str, **parameters: Any) -> Learner:
     policy = create(kind, SPEC, N, 1, **LEARNERS.get(kind, {}) | parameters)
     assert isinstance(policy, Learner) and policy.foresight
+    if isinstance(policy, MeanFieldPPO) and policy.prudence is not None:
+        # Departing is thought to pay, so that it is done.
+        policy.prudence.sums[:, :: len(FORETOLD) + 1] = 5.0 * PRECISION[0]
     return policy
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cosim.core.arrays import FloatArray
 from cosim.core.records import Field
-from cosim.errors import InputError
+from cosim.errors import InputError, PolicyError
 from cosim.policies import PolicyInputs, Spec, Transition, create
 from cosim.policies.learning import prudence as prudence_module
 from cosim.policies.learning.ppo import MeanFieldPPO
@@ -330,6 +330,53 @@ def test_it_goes_on_from_its_state_as_if_nothing_had_happened() -> None:
         np.testing.assert_array_equal(values, second.policy.weights()[name], err_msg=name)
 
 
+def test_what_was_taken_back_stays_so_in_a_run_that_goes_on() -> None:
+    """Its state is taken between nine in the evening and midnight."""
+    first, second = made(HOURLY, n=20), made(HOURLY, n=20)
+    assert first.prudence is not None
+    fields = len(HOURLY.action)
+    first.prudence.products = 1e9 * np.eye(fields * (WIDTH + 1))[None]
+    first.prudence.sums = 1e9 * np.tile([2.0, -4.0, 0.0, 0.0, 0.0], fields)[None]
+    plain = sample_inputs(HOURLY, 20, np.random.default_rng(0))
+    acts = [first.act(lit(plain, HOURLY, BRIGHT if hour >= 18 else DULL)) for hour in range(22)]
+    second.load_state_dict(first.state_dict())
+    for policy in (first, second):
+        np.testing.assert_array_equal(policy.act(lit(plain, HOURLY, BRIGHT)), acts[21])
+    assert (acts[21] != acts[20]).any()
+
+
+def test_weights_from_before_it_was_asked_for_know_nothing_of_it() -> None:
+    plain, asked = made(prudence=0.0), made()
+    asked.load_weights(plain.weights())
+    assert asked.prudence is not None
+    np.testing.assert_array_equal(asked.prudence.sums, made().prudence.sums)  # type: ignore[union-attr]
+    with pytest.raises(PolicyError, match=r"has prudence\.products\.bid_margin.*which is nothing here"):
+        plain.load_weights(asked.weights())
+
+
+def test_weights_of_other_fields_are_not_taken_for_its_own() -> None:
+    other = replace(DAILY, action=DAILY.action[::-1])
+    with pytest.raises(PolicyError, match=r"prudence\.products\.battery\.value"):
+        made(DAILY).load_weights(made(other).weights())
+
+
+def test_without_foresight_it_reads_no_forecast() -> None:
+    policy = made(foresight=False, start="price-taker", distribution="levels")
+    spec_inputs = sample_inputs(DAILY, N, np.random.default_rng(0))
+    policy.act(lit(spec_inputs, DAILY, BRIGHT))
+    assert policy._decision is not None
+    np.testing.assert_array_equal(policy._decision.notes["foretold"], [[1.0, 0.0, 0.0, 0.0]] * N)
+
+
+def test_its_best_actions_are_judged_by_themselves() -> None:
+    """What is tried now and then is no reason to hold the most probable level."""
+    policy = made()
+    rows = lit(sample_inputs(DAILY, N, np.random.default_rng(0)), DAILY, DULL)
+    policy.act(rows, explore=False)
+    assert policy._leave is not None
+    np.testing.assert_array_equal(policy._leave.expected, 0.0)  # the first best action is the rule
+
+
 def test_left_out_nothing_of_it_is_there() -> None:
     assert made(prudence=0.0).prudence is None
     assert not [name for name in made(prudence=0.0).weights() if name.startswith("prudence.")]
@@ -360,12 +407,15 @@ def test_in_the_evening_it_looks_at_tomorrow() -> None:
     policy.prudence.sums = 1e9 * np.tile([*theta, 0.0], fields)[None]
     rule = create("fixed-reservation", HOURLY, 20, 1, value=0.25)
     plain = sample_inputs(HOURLY, 20, np.random.default_rng(0))
-    departing = []
+    departing, looked = [], []
     for hour in range(24):
+        looked += [hour] * policy.looks_now
         inputs = lit(plain, HOURLY, BRIGHT if hour >= 18 else DULL)
+        inputs = inputs if policy.looks_now else replace(inputs, outlook=None)
         departing.append(float(np.abs(policy.act(inputs) - rule.act(inputs)).sum()))
     assert min(departing[:21]) == max(departing[:21]) > 0.0
     assert max(departing[21:]) == 0.0
+    assert looked == [0, 21]
 
 
 def test_who_was_held_teaches_the_policy_nothing() -> None:

@@ -165,6 +165,7 @@ class MeanFieldPPO(Prudent):
     summary = "Mean-field PPO: learns online how far to depart from a rule"
     Config = PPOConfig
     config: PPOConfig
+    crosses = f"{Prudent.crosses}; with prudence, but for sharing none, sums of products of own numbers"
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
