@@ -54,7 +54,7 @@ HEATED_ABLATIONS: Mapping[str, Sequence[Parameters]] = {
 """The same of the default learner where it starts from a plan: without an expectation of prices (and from the
 confidence that is best then), and with nothing else, as it tries and learns nothing besides."""
 
-PRUDENT = (0.0, 3.0, 4.0)
+PRUDENT = (0.0, 3.0, 5.0)
 """Values of `prudence` with which the default learner is judged on the electric case: what its worst days
 cost, and what it gives away for that."""
 

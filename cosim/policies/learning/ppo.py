@@ -241,19 +241,26 @@ class MeanFieldPPO(Prudent):
             mean = self.tries.mean(self.actor(self._shaped(rows))).reshape(self.n, -1)
         return as_floats(mean)
 
-    def _beyond_foreseen(self, experience: Experience) -> FloatArray:
-        """r + gamma V(next) - B(x, h), of the networks that have not learnt from it yet."""
+    def _brought(self, experience: Experience) -> FloatArray:
+        """r + gamma V(next)."""
+        after = self._value(self.critic, experience.next_rows)
+        goes_on = self.gamma * ~experience.terminated
+        found: FloatArray = experience.decision.reward / self.scale.of() + goes_on * after
+        return found
+
+    def _foreseen(self, rows: FloatArray, hindsight: FloatArray) -> FloatArray:
+        """B(x, h)."""
+        return self._value(self.baseline, np.hstack([rows, hindsight]))
+
+    def _value(self, network: Networks, rows: FloatArray) -> FloatArray:
+        """Of n prosumers, by networks that have one output, shape (n,)."""
         import torch
 
         from cosim.policies.learning.networks import by_prosumer
 
-        knowing = np.hstack([experience.decision.rows, experience.hindsight])
         with torch.no_grad():
-            after = by_prosumer(self.critic(self._shaped(experience.next_rows)), self.n)[0]
-            foreseen = by_prosumer(self.baseline(self._shaped(knowing)), self.n)[0]
-        goes_on = self.gamma * ~experience.terminated
-        brought: FloatArray = experience.decision.reward / self.scale.of() + goes_on * after - foreseen
-        return brought
+            values = by_prosumer(network(self._shaped(rows)), self.n)
+        return np.asarray(values[0])
 
     # 2. Choose what to learn from
 

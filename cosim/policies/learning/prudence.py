@@ -208,6 +208,13 @@ class Prudence:
         )
 
 
+def evenly(rng: np.random.Generator, n: int) -> FloatArray:
+    """A lottery: uniform in [0, 1), shape (n,), one in each n-th of it. Of n prosumers a share departs then,
+    to one more or less, and chance lets no crowd of them try at once. It reads nothing of them (a Latin
+    hypercube sample: McKay, Beckman and Conover, Technometrics 21(2), 1979)."""
+    return (rng.permutation(n) + rng.random(n)) / n
+
+
 class Leave:
     """Who may depart in the decision that stands, of n prosumers: drawn once, and taken back if what is
     foretold later says so.

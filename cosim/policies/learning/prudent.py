@@ -14,13 +14,15 @@ from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.errors import InputError, Problem
-from cosim.policies.contract import PolicyInputs, Spec
+from cosim.policies.contract import PolicyInputs, Spec, Transition
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.experience import Decision, Experience
-from cosim.policies.learning.prudence import Leave, Prudence, foretold_rows
+from cosim.policies.learning.prudence import Leave, Prudence, evenly, foretold_rows
 from cosim.policies.learning.rehearsal import Rehearsing
 from cosim.policies.learning.start import SELDOM
 
+HELD = "held"
+"""What a baseline reads beside hindsight: 1 for who followed the rule."""
 LOOKS_AGAIN_H = 3.0
 """So long before a decision ends the coming day is looked at once more: what is stored in the evening is for
 tomorrow [h]."""
@@ -41,7 +43,7 @@ class PrudentConfig(LearnerConfig):
 
 
 class Prudent(Rehearsing):
-    """A family implements `_expected` and `_beyond_foreseen`; its parameters have `prudence`."""
+    """A family implements `_expected`, `_brought` and `_foreseen`; its parameters have `prudence`."""
 
     config: PrudentConfig
 
@@ -68,9 +70,20 @@ class Prudent(Rehearsing):
         """Mean departure by the policy, whatever is learnt of it, shape (n, A)."""
 
     @abstractmethod
-    def _beyond_foreseen(self, experience: Experience) -> FloatArray:
-        """What a decision brought beyond what was foreseen in hindsight, in units of the root mean square
+    def _brought(self, experience: Experience) -> FloatArray:
+        """What a decision brought, and what it is worth to be where it led, in units of the root mean square
         reward, shape (n,)."""
+
+    @abstractmethod
+    def _foreseen(self, rows: FloatArray, hindsight: FloatArray) -> FloatArray:
+        """That, by the baseline, of what networks read, (n, F), and what hindsight tells, (n, K); shape
+        (n,)."""
+
+    @property
+    def hindsight_names(self) -> tuple[str, ...]:
+        """Also who was held: what departing brings in the mean is not taken for the merit of what was
+        tried."""
+        return (*super().hindsight_names, *((HELD,) if self.config.prudence > 0.0 else ()))
 
     # When it is asked
 
@@ -91,13 +104,19 @@ class Prudent(Rehearsing):
             return decision
         mean = self._expected(decision.rows) if tries else decision.shift
         expected = np.where(decision.mask, mean, 0.0)
-        foretold, drawn = self._foretold(inputs), self.draw("prudence").random(self.n)
+        foretold, drawn = self._foretold(inputs), evenly(self.draw("prudence"), self.n)
         share = self.prudence.share(foretold, expected, self._finds_out(tries))
         self._leave = Leave(drawn, share, expected)
         held = self._leave.held
-        kept = {"foretold": foretold, "expected": share[:, None] * expected, "held": held.astype(float)}
-        shift = np.where(held[:, None], 0.0, decision.shift)
-        return Decision(decision.rows, shift, decision.mask, decision.notes | kept)
+        kept = {
+            "foretold": foretold,
+            "expected": share[:, None] * expected,
+            "share": share,
+            HELD: held.astype(float),
+            "could": decision.mask.astype(float),
+        }
+        shift, mask = np.where(held[:, None], 0.0, decision.shift), decision.mask & ~held[:, None]
+        return Decision(decision.rows, shift, mask, decision.notes | kept)
 
     def _departure(self, inputs: PolicyInputs, decision: Decision, explore: bool) -> FloatArray:
         """Without what is taken back."""
@@ -125,26 +144,40 @@ class Prudent(Rehearsing):
 
     # What it is told
 
+    def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
+        """Hindsight tells the baseline who was held."""
+        found = super()._experience(decision, transition, ended)
+        if self.prudence is None:
+            return found
+        return replace(found, hindsight=np.column_stack([found.hindsight, decision.notes[HELD]]))
+
     def _collect(self, experience: Experience) -> bool:
-        """Who was held teaches how departing compares with the rule, and nothing about the policy."""
-        decision = experience.decision
-        is_time = super()._collect(experience)
-        if self.prudence is not None and "held" in decision.notes:
-            expected = decision.notes["expected"]
-            beyond = np.where(decision.mask & decision.own[:, None], decision.shift - expected, 0.0)
-            self.prudence.learn(
-                decision.notes["foretold"], expected, beyond, self._beyond_foreseen(experience)
-            )
-            decision.own = decision.own & (decision.notes["held"] == 0.0)
+        """Who was held teaches what the rule brings, and nothing about what to try."""
+        is_time, notes, own = super()._collect(experience), experience.decision.notes, experience.decision.own
+        if self.prudence is not None:
+            could = (notes["could"] > 0.0) & own[:, None]
+            beyond = np.where(could, experience.decision.shift - notes["expected"], 0.0)
+            earned = self._brought(experience) - self._whoever_departs(experience)
+            self.prudence.learn(notes["foretold"], notes["expected"], beyond, earned)
         return is_time
+
+    def _whoever_departs(self, experience: Experience) -> FloatArray:
+        """What was foreseen before it was drawn who is held, shape (n,)."""
+        decision, hindsight = experience.decision, experience.hindsight[:, :-1]
+        share = decision.notes["share"]
+
+        def if_held(held: float) -> FloatArray:
+            return self._foreseen(decision.rows, np.column_stack([hindsight, np.full(self.n, held)]))
+
+        return share * if_held(0.0) + (1.0 - share) * if_held(1.0)
 
     def _told(self) -> dict[str, float]:
         """Metrics of the last decision that is over."""
-        last = self.memory[-1].decision
-        decides = last.mask.any(axis=1)
-        if self.prudence is None or "held" not in last.notes or not decides.any():
+        if self.prudence is None:
             return {}
-        return {"held": float(last.notes["held"][decides].mean())}
+        notes = self.memory[-1].decision.notes
+        decides = notes["could"].any(axis=1)
+        return {"held": float(notes[HELD][decides].mean())} if decides.any() else {}
 
     # What is kept
 
@@ -155,6 +188,17 @@ class Prudent(Rehearsing):
 
     def _beside(self) -> dict[str, FloatArray]:
         return super()._beside() | ({} if self.prudence is None else self.prudence.weights())
+
+    def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
+        """Start from weights learnt elsewhere; those from before it was asked for know nothing of who is
+        held.
+
+        Raises:
+            PolicyError: if they do not fit.
+        """
+        own, reads = self.weights(), f".from.{HELD}"
+        missing = {name: np.zeros_like(kept) for name, kept in own.items() if name.endswith(reads)}
+        super().load_weights(missing | dict(weights))
 
     def _load(self, weights: Mapping[str, FloatArray]) -> None:
         super()._load(weights)
