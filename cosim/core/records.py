@@ -182,29 +182,6 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatch:
-    """What every device does in one period and how the energy was paired, after gate closure."""
-
-    device_kwh: dict[str, FloatArray]
-    """Device kind -> energy at the device's terminal, shape (devices of that kind,), drawn positive."""
-    net_kwh: FloatArray
-    """Metered energy per prosumer, sum of its devices, shape (n,)."""
-    bought_kwh: FloatArray
-    """Bought from other prosumers, shape (n,)."""
-    sold_kwh: FloatArray
-    """Sold to other prosumers, shape (n,), positive."""
-    import_kwh: FloatArray
-    """Taken from the utility, shape (n,). `net = bought - sold + import - export`."""
-    export_kwh: FloatArray
-    """Fed in to the utility, shape (n,), positive."""
-    trade_cost_eur: FloatArray
-    """Paid to other prosumers less received from them, shape (n,)."""
-    trade_paid_eur: FloatArray | None = None
-    """Paid to other prosumers, receipts not taken off, shape (n,): what VAT on trades is due on. None: nobody
-    buys and sells in the same period, so that `trade_cost_eur` tells it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Flow:
     """The state of a grid at one instant, or a status that says why there is none."""
 

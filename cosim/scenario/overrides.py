@@ -88,8 +88,21 @@ def _put(data: dict[str, Any], path: str, value: Any) -> Location:
                     here[part] = {}
                 here = here[part]
         else:
-            raise LookupError(f"{'.'.join(map(str, at))} is the value {here!r} and has nothing inside")
+            where = ".".join(map(str, at))
+            whole = _nested(parts[depth:], value)
+            raise LookupError(
+                f"{where} is the value {here!r} and has nothing inside (set it as a whole: "
+                f'--set "{where}={whole}")'
+            )
     return tuple(at)
+
+
+def _nested(parts: list[str], value: Any) -> str:
+    """A value under keys, as it would stand on the command line."""
+    text = "..." if isinstance(value, dict | list) else str(value)
+    for part in reversed(parts):
+        text = f"{{{part}: {text}}}"
+    return text
 
 
 def _index(items: list[Any], part: str) -> int:

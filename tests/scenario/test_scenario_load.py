@@ -177,7 +177,7 @@ def test_wrong_overrides_are_named_as_they_were_written(write: Write, good: str)
     assert "did you mean 'rounds'?" in text["--set market.parameters.rouds"]
     assert "no item called 'villas'" in text["--set groups.villas.count"]
     assert "counted from 0 to 0" in text["--set groups[4].count"]
-    assert "nothing inside" in text["--set seed.deeper"]
+    assert 'nothing inside (set it as a whole: --set "seed={deeper: 3}")' in text["--set seed.deeper"]
     assert "'many' is not a whole number" in text["--set groups.households.count"]
     assert "not a duration" in text["--days"]
     assert all(problem.line is None for problem in found)
