@@ -9,7 +9,7 @@ from math import isnan
 
 import numpy as np
 
-from cosim.report.figures import BLUE, COLORS, GREY, Figure, axis, layout, numbers
+from cosim.report.figures import BLUE, COLORS, GREEN, GREY, RED, Figure, axis, layout, numbers
 from cosim.studies.contenders import Contender
 from cosim.studies.measured import BEST_SHARE, SHARE, Key
 from cosim.studies.summary import Row, Summary
@@ -135,6 +135,34 @@ def learning_curves(summary: Summary, contenders: Sequence[Contender]) -> Figure
     figure["xaxis"] |= {"title": {"text": "days of training"}}
     days = next(curve.shape[1] for curve in summary.curves[contenders[0].stem].values() if curve.size)
     figure["shapes"] = [_upright(days * done) for done in range(1, summary.study.passes)]
+    return {"data": traces, "layout": figure}
+
+
+def days_of_training(summary: Summary, contenders: Sequence[Contender]) -> Figure:
+    """What each day of training cost against the rule, the first seed of each learner, one below the other on
+    the same scale: red days were dearer, green ones cheaper.
+
+    Args:
+        summary: What was found.
+        contenders: One or more of `with_curves`.
+    """
+    figure = layout("") | {"height": 70 + 130 * len(contenders), "bargap": 0.0, "annotations": []}
+    figure["xaxis"] |= {"title": {"text": "days of training"}, "anchor": f"y{len(contenders)}"}
+    figure["margin"] |= {"t": 30}
+    traces = []
+    for number, one in enumerate(contenders, start=1):
+        curve = next(curve for curve in summary.curves[one.stem].values() if curve.size)
+        colors = [RED if cost > 0.0 else GREEN for cost in curve.ravel()]
+        bars = {"x": [*range(1, 1 + curve.size)], "y": numbers(curve.ravel()), "marker": {"color": colors}}
+        own = {"name": one.name, "yaxis": f"y{number}", "hovertemplate": "%{y:.1f} EUR"}
+        traces.append({"type": "bar", **own, **bars})
+        top = 1.0 - (number - 1) / len(contenders)
+        room = {"domain": [top - 0.75 / len(contenders), top], "title": {"text": "EUR"}}
+        figure[f"yaxis{number}"] = {**axis(), **room, **({"matches": "y"} if number > 1 else {})}
+        place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "yanchor": "bottom", "showarrow": False}
+        figure["annotations"].append({**place, "text": one.name})
+    figure["yaxis"] = figure.pop("yaxis1")
+    figure["shapes"] = [_upright(curve.shape[1] * done + 0.5) for done in range(1, summary.study.passes)]
     return {"data": traces, "layout": figure}
 
 

@@ -11,7 +11,14 @@ from cosim.report.figures import Figure
 from cosim.report.frame import document, section, table
 from cosim.results.files import write_text
 from cosim.studies.contenders import Contender
-from cosim.studies.figures import learned, learning_curves, share, share_by_window, with_curves
+from cosim.studies.figures import (
+    days_of_training,
+    learned,
+    learning_curves,
+    share,
+    share_by_window,
+    with_curves,
+)
 from cosim.studies.measured import SHARE
 from cosim.studies.summary import Summary
 from cosim.studies.tables import NOTHING, cells_of, judged_text, notes
@@ -27,6 +34,10 @@ _WINDOWS = (
 _LEARNING = (
     "What the community has paid since training began, less what {rule}, never tuned, would have made it pay "
     "on the same days: below zero it has saved. Mean over seeds; dashed lines where a pass begins anew."
+)
+_DAYS = (
+    "What each day of training cost more than {rule} would have, with the first seed: red days were dearer, "
+    "green ones cheaper. Dashed lines where a pass begins anew."
 )
 _TABLE = "Means over seeds and, in brackets, 95 % intervals; docs/evaluate.md has the formulas."
 _ONE_SEED = "One seed: what differs may be chance. docs/evaluate.md has the formulas."
@@ -100,3 +111,4 @@ def _of_mode(summary: Summary, shown: list[Contender]) -> Iterator[tuple[str, st
     if learners := with_curves(summary, shown):
         rule = summary.study.rule(shown[0].bidding).name
         yield "What learning cost", _LEARNING.format(rule=rule), learning_curves(summary, learners)
+        yield "Days of training", _DAYS.format(rule=rule), days_of_training(summary, learners)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosim.report.figures import GREEN, RED
 from cosim.studies.evaluate import evaluate
-from cosim.studies.figures import learning_curves, share_by_window
+from cosim.studies.figures import days_of_training, learning_curves, share_by_window
 from cosim.studies.measured import Key
 from cosim.studies.report import page, write_report
 from cosim.studies.study import Study
@@ -51,7 +53,7 @@ def learned(study: Callable[..., Study], tmp_path: Path) -> Summary:
 
 
 def test_dots_and_whiskers_are_means_and_intervals(learned: Summary) -> None:
-    share, windows, _ = drawn(page(learned))
+    share, windows, *_ = drawn(page(learned))
     rule, trained, best = share["data"]
     for trace, number, key in ((rule, 0, STOCHASTIC), (trained, 1, STOCHASTIC), (best, 1, BEST)):
         mean, half = interval_of(learned, number, key)
@@ -68,7 +70,7 @@ def test_dots_and_whiskers_are_means_and_intervals(learned: Summary) -> None:
 
 
 def test_a_learning_curve_is_what_was_paid_since_training_began(learned: Summary) -> None:
-    *_, cost = drawn(page(learned))
+    *_, cost, _ = drawn(page(learned))
     assert [trace["name"] for trace in cost["data"]] == ["own:Climber"]
     by_seed = [learned.curves["own-Climber_reservation"][seed] for seed in (1, 2)]
     assert [curve.shape for curve in by_seed] == [(2, 1), (2, 1)]
@@ -77,6 +79,25 @@ def test_a_learning_curve_is_what_was_paid_since_training_began(learned: Summary
     assert cost["data"][0]["y"] == pytest.approx([0.0, first, first + second], rel=1e-5)
     assert cost["data"][0]["x"] == [0, 1, 2]
     assert [line["x0"] for line in cost["layout"]["shapes"]] == [1.0]
+
+
+def test_days_of_training_are_those_of_the_first_seed_red_where_dearer(learned: Summary) -> None:
+    curves = {"own-Climber_reservation": {1: np.array([[0.5, -1.0], [0.0, 2.0]]), 2: np.full((2, 2), 9.0)}}
+    *_, days = drawn(page(replace(learned, curves=learned.curves | curves)))
+    (bars,) = days["data"]
+    assert (bars["x"], bars["y"]) == ([1, 2, 3, 4], [0.5, -1.0, 0.0, 2.0])
+    assert bars["marker"]["color"] == [RED, GREEN, GREEN, RED]
+    assert [line["x0"] for line in days["layout"]["shapes"]] == [2.5]
+    assert [title["text"] for title in days["layout"]["annotations"]] == ["own:Climber"]
+
+
+def test_days_of_training_are_drawn_one_learner_below_the_other(learned: Summary) -> None:
+    learner = learned.study.contenders[1]
+    layout = days_of_training(learned, [learner, learner, learner])["layout"]
+    rooms = [layout[name]["domain"] for name in ("yaxis", "yaxis2", "yaxis3")]
+    assert all(upper[0] > lower[1] for upper, lower in pairwise(rooms))
+    assert rooms[0][1] == 1.0 and rooms[-1][0] > 0.0
+    assert layout["xaxis"]["anchor"] == "y3" and layout["yaxis2"]["matches"] == "y"
 
 
 def test_the_page_needs_no_network_and_has_the_table(learned: Summary, tmp_path: Path) -> None:
@@ -158,7 +179,7 @@ def test_one_window_has_no_figure_by_window(study: Callable[..., Study], tmp_pat
     found = study("self-consumption,own:Climber", windows=windows)
     evaluate(found, tmp_path)
     html = page(summarise(found, tmp_path))
-    assert len(drawn(html)) == 2 and "by window" not in html
+    assert len(drawn(html)) == 3 and "by window" not in html
     assert "Judged, frozen, in 2016-06-07; 6 hours each." in html
     assert drawn(html)[1]["layout"]["shapes"] == []  # one pass
 

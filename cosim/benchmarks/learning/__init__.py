@@ -90,6 +90,7 @@ class Bench:
             return ""
         part = quality.prudence_part(self.extent, self.folder)
         self._done(part, results=False)
+        quality.keep(part.summary(), part.folder / "prudence")
         return page.prudence(part.summary(), self.extent)
 
     def _done(self, part: Part, *, results: bool = True) -> None:

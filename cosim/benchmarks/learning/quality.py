@@ -107,6 +107,7 @@ def ranked(summary: Summary, bidding: str) -> list[tuple[float, Contender]]:
 
 
 def keep(summary: Summary, folder: Path) -> None:
-    """Write its figures, and the page that shows them, beside its units."""
+    """Write its figures, and the page that shows them, to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_results(summary, folder)
     write_report(summary, folder)
