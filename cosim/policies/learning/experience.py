@@ -24,8 +24,8 @@ class Decision:
     """What was decided: by how much the action departs from the start rule's, before it is cut to [-1, 1],
     shape (n, A)."""
     mask: BoolArray
-    """Where the learner decided: False where the prosumer lacks the device, or the action stays the rule's,
-    (n, A)."""
+    """Where the learner decided: False where the prosumer lacks the device, the action stays the rule's, or
+    the prosumer was held to the rule, (n, A)."""
     notes: dict[str, FloatArray] = field(default_factory=dict)
     """What the learner wants to remember of it, by name, one row a prosumer."""
     periods: int = 0

@@ -19,8 +19,8 @@ with many prosumers:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,8 @@ from cosim.policies.learning.distributions import Distribution, Levels, Normal
 from cosim.policies.learning.experience import Experience, stacked
 from cosim.policies.learning.habits import FEW, FINE, MANY, Habits, Tries, usual_habits
 from cosim.policies.learning.prudent import Prudent, PrudentConfig
-from cosim.policies.learning.returns import TINY, clipped_loss, explained, lambda_returns
+from cosim.policies.learning.remembered import Remembered
+from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns, normalised
 from cosim.policies.learning.start import (
     EVERY_HOUR,
     LEFT_OUT,
@@ -128,36 +129,6 @@ class PPOConfig(PrudentConfig):
         return None if levels is None else differing(levels)
 
 
-@dataclass(frozen=True)
-class Remembered:
-    """Decisions to learn from, for G networks and B decisions each."""
-
-    rows: Tensor
-    knowing: Tensor
-    """Rows, and what hindsight tells, (G, B, F + K)."""
-    taken: Tensor
-    """What was tried, as the distribution has it, (G, B, A)."""
-    mask: Tensor
-    """1 where the learner decided, (G, B, A)."""
-    before: Tensor
-    """Logarithm of the probability that clipping refers to, (G, B)."""
-    likely: Tensor
-    """By how much it counts, (G, B)."""
-    own: Tensor
-    """1 where nobody else decided, (G, B)."""
-    target: Tensor
-    """Return, in units of the root mean square reward, (G, B)."""
-    advantage: Tensor
-    """Of mean square one, (G, B)."""
-    explained: float
-    """Share of the variance of returns that the baseline foresaw."""
-
-    def of(self, places: slice) -> Remembered:
-        """What some of the networks learn from."""
-        names = (item.name for item in fields(self) if item.name != "explained")
-        return replace(self, **{name: getattr(self, name)[places] for name in names})
-
-
 class MeanFieldPPO(Prudent):
     """Learns by clipped policy gradients, once a day."""
 
@@ -165,7 +136,10 @@ class MeanFieldPPO(Prudent):
     summary = "Mean-field PPO: learns online how far to depart from a rule"
     Config = PPOConfig
     config: PPOConfig
-    crosses = f"{Prudent.crosses}; with prudence, but for sharing none, sums of products of own numbers"
+    crosses = (
+        f"{Prudent.crosses}; with prudence lots of a lottery, and but for sharing none sums of products of "
+        "own numbers"
+    )
 
     def __init__(
         self, spec: Spec, n: int, config: Parameters | None = None, *, seed: int = 0, label: str = ""
@@ -183,7 +157,12 @@ class MeanFieldPPO(Prudent):
         self.baseline = Networks(
             "baseline", (*reads, *self.hindsight_names), hidden, ("value",), last=0.0, **common
         )
-        judges = ((each, own.critic_rate) for each in (self.critic, self.baseline))
+        self.held: Networks | None = None
+        """The baseline of those who are held to the rule, if any may be."""
+        if self.prudence is not None:
+            inputs = self.baseline.inputs
+            self.held = Networks("held", inputs, hidden, ("value",), last=0.0, **common)
+        judges = ((each, own.critic_rate) for each in self._learning()[1:])
         self.blocks = blocks_of([(self.actor, own.learning_rate), *judges], self.habits.decay)
 
     def _most_days(self) -> float:
@@ -248,9 +227,10 @@ class MeanFieldPPO(Prudent):
         found: FloatArray = experience.decision.reward / self.scale.of() + goes_on * after
         return found
 
-    def _foreseen(self, rows: FloatArray, hindsight: FloatArray) -> FloatArray:
+    def _foreseen(self, experience: Experience, departed: bool) -> FloatArray:
         """B(x, h)."""
-        return self._value(self.baseline, np.hstack([rows, hindsight]))
+        network = self.baseline if departed or self.held is None else self.held
+        return self._value(network, np.hstack([experience.decision.rows, experience.hindsight]))
 
     def _value(self, network: Networks, rows: FloatArray) -> FloatArray:
         """Of n prosumers, by networks that have one output, shape (n,)."""
@@ -298,7 +278,9 @@ class MeanFieldPPO(Prudent):
             "clipped_share": float(((ratio - 1.0).abs() > self.config.clip).float().mean()),
             "explained_variance": known.explained,
             "gradient_norm": float(found["gradient_norm"].mean()),
-            "still_likely": float(known.likely.mean()),
+            "still_likely": float(
+                (known.likely * known.departed).sum() / known.departed.sum().clamp(min=1.0)
+            ),
             "shift": float(found["shift"].sum() / acts),
             "return_eur_per_day": float(past[-1].decision.reward.mean()) * self.decisions_per_day,
             **self._told(),
@@ -311,20 +293,24 @@ class MeanFieldPPO(Prudent):
         from cosim.policies.learning.networks import clip_gradients
 
         own, actor, critic, baseline = self.config, *map(block, (self.actor, self.critic, self.baseline))
+        held = None if self.held is None else block(self.held)
         for _ in range(self.habits.epochs):
             out = actor(known.rows)
             change = self._change(out, known)
             policy_loss = (known.likely * clipped_loss(change.exp(), known.advantage, own.clip)).mean(1)
-            value_loss = self._error(critic(known.rows), known)
-            baseline_loss = self._error(baseline(known.knowing), known)
-            loss = policy_loss + value_loss + baseline_loss
+            value_loss = self._error(critic(known.rows), known.target, known.own)
+            foretold = baseline(known.knowing)
+            loss = policy_loss + value_loss + self._error(foretold, known.target, known.own * known.departed)
+            if held is not None:
+                foretold, others = held(known.knowing), known.own * (1.0 - known.departed)
+                loss = loss + self._error(foretold, known.target, others)
             if own.entropy > 0.0:
                 loss = loss - own.entropy * self._entropy(out, known).mean(1)
             block.optimiser.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(actor.parameters, MOST_GRADIENT)
-            clip_gradients(critic.parameters, MOST_GRADIENT)
-            clip_gradients(baseline.parameters, MOST_GRADIENT)
+            for judge in (critic, baseline, *(() if held is None else (held,))):
+                clip_gradients(judge.parameters, MOST_GRADIENT)
             block.optimiser.step()
         with torch.no_grad():
             out = actor(known.rows)
@@ -347,10 +333,10 @@ class MeanFieldPPO(Prudent):
         return (self.tries.entropy(out) * known.mask).sum(-1)
 
     @staticmethod
-    def _error(value: Tensor, known: Remembered) -> Tensor:
-        """Half the mean square error of a value, of those who decided themselves, shape (G,)."""
-        squares = (value.squeeze(-1) - known.target).square() * known.own
-        return 0.5 * squares.sum(1) / known.own.sum(1).clamp(min=1.0)
+    def _error(value: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+        """Half the mean square error of a value, over what counts, shape (G,)."""
+        squares = (value.squeeze(-1) - target).square() * counts
+        return 0.5 * squares.sum(1) / counts.sum(1).clamp(min=1.0)
 
     def _remembered(self, past: list[Experience]) -> Remembered:
         """Decisions as tensors, with what came of each."""
@@ -364,6 +350,7 @@ class MeanFieldPPO(Prudent):
         def foretold(network: Networks, rows: Tensor) -> FloatArray:
             return by_prosumer(network(rows), self.n)
 
+        departed = np.stack([self._departed(each.decision) for each in past])
         rows, taken, own = given("rows"), given("taken"), given("own")
         knowing = torch.cat([rows, given("hindsight")], dim=-1)
         mask = given("mask") * own.unsqueeze(-1)
@@ -371,6 +358,8 @@ class MeanFieldPPO(Prudent):
         with torch.no_grad():
             now = (self.tries.log_probability(self.actor(rows), taken) * mask).sum(-1)
             next_value, foreseen = foretold(self.critic, given("next_rows")), foretold(self.baseline, knowing)
+            if self.held is not None:
+                foreseen = np.where(departed > 0.0, foreseen, foretold(self.held, knowing))
         before = now if self.rehearses else then
         likely = own * (now - then).exp().clamp(max=1.0) if self.rehearses else own
         # What came after the next decision counts as far as that is still likely (Munos et al. 2016).
@@ -379,16 +368,13 @@ class MeanFieldPPO(Prudent):
         reward, ended = stacked(past, "reward") / self.scale.of(), stacked(past, "terminated")
         joined = np.array([each.joined for each in past])
         returns = lambda_returns(reward, next_value, ended, joined, self.gamma, trace)
-        advantage = self._normalised(returns - foreseen)
-        target, weight = (by_network(each, self.networks, self.device) for each in (returns, advantage))
-        return Remembered(
-            rows, knowing, taken, mask, before, likely, own, target, weight, explained(returns, foreseen)
+        pooled = self.config.sharing == "group"
+        advantage = normalised(returns - foreseen, departed, pooled)
+        chose, target, weight = (
+            by_network(each, self.networks, self.device) for each in (departed, returns, advantage)
         )
-
-    def _normalised(self, advantage: FloatArray) -> FloatArray:
-        """Of mean square one: among the own decisions, or where data are pooled among all."""
-        axis = None if self.config.sharing == "group" else 0
-        return np.asarray(advantage / (np.sqrt(np.square(advantage).mean(axis=axis, keepdims=True)) + TINY))
+        fits = explained(returns, foreseen)
+        return Remembered(rows, knowing, taken, mask, before, likely, own, chose, target, weight, fits)
 
     # What is kept
 
@@ -399,4 +385,15 @@ class MeanFieldPPO(Prudent):
             self.memory[-1] = replace(self.memory[-1], joined=False)
 
     def _learning(self) -> Sequence[Networks]:
-        return self.actor, self.critic, self.baseline
+        networks = (self.actor, self.critic, self.baseline)
+        return networks if self.held is None else (*networks, self.held)
+
+    def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
+        """Start from weights learnt elsewhere; those from before anybody could be held know nothing of it.
+
+        Raises:
+            PolicyError: if they do not fit.
+        """
+        known = self.held is None or any(name.startswith("held.") for name in weights)
+        younger = {} if known or self.held is None else self.held.weights()
+        super().load_weights(younger | dict(weights))

@@ -1,6 +1,6 @@
 """Where departing from the rule surely pays: a safeguard for learners that decide seldom and try levels. What
 it says is learnt apart from the networks, from few numbers of each day. How a learner decides and learns is
-not its affair; nothing is drawn here.
+not its affair.
 
 On one day, to depart by z from what was to be expected brings one prosumer, in units of its root mean square
 reward,
@@ -209,9 +209,11 @@ class Prudence:
 
 
 def evenly(rng: np.random.Generator, n: int) -> FloatArray:
-    """A lottery: uniform in [0, 1), shape (n,), one in each n-th of it. Of n prosumers a share departs then,
-    to one more or less, and chance lets no crowd of them try at once. It reads nothing of them (a Latin
-    hypercube sample: McKay, Beckman and Conover, Technometrics 21(2), 1979)."""
+    """A lottery: uniform in [0, 1), shape (n,), one in each n-th of it (a Latin hypercube sample: McKay,
+    Beckman and Conover, Technometrics 21(2), 1979). Of n prosumers at most a share, rounded up, is below it:
+    chance lets no crowd of them try at once. It reads nothing of them, so that those with nothing to decide
+    draw lots as well. That others depart a little less if one does is in c: by 1 / (n - 1) of what is lost
+    when all do."""
     return (rng.permutation(n) + rng.random(n)) / n
 
 

@@ -14,15 +14,13 @@ from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
 from cosim.errors import InputError, Problem
-from cosim.policies.contract import PolicyInputs, Spec, Transition
+from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.experience import Decision, Experience
 from cosim.policies.learning.prudence import Leave, Prudence, evenly, foretold_rows
 from cosim.policies.learning.rehearsal import Rehearsing
 from cosim.policies.learning.start import SELDOM
 
-HELD = "held"
-"""What a baseline reads beside hindsight: 1 for who followed the rule."""
 LOOKS_AGAIN_H = 3.0
 """So long before a decision ends the coming day is looked at once more: what is stored in the evening is for
 tomorrow [h]."""
@@ -75,15 +73,8 @@ class Prudent(Rehearsing):
         reward, shape (n,)."""
 
     @abstractmethod
-    def _foreseen(self, rows: FloatArray, hindsight: FloatArray) -> FloatArray:
-        """That, by the baseline, of what networks read, (n, F), and what hindsight tells, (n, K); shape
-        (n,)."""
-
-    @property
-    def hindsight_names(self) -> tuple[str, ...]:
-        """Also who was held: what departing brings in the mean is not taken for the merit of what was
-        tried."""
-        return (*super().hindsight_names, *((HELD,) if self.config.prudence > 0.0 else ()))
+    def _foreseen(self, experience: Experience, departed: bool) -> FloatArray:
+        """That, by the baseline of those who depart or of those who are held to the rule, shape (n,)."""
 
     # When it is asked
 
@@ -112,7 +103,7 @@ class Prudent(Rehearsing):
             "foretold": foretold,
             "expected": share[:, None] * expected,
             "share": share,
-            HELD: held.astype(float),
+            "held": held.astype(float),
             "could": decision.mask.astype(float),
         }
         shift, mask = np.where(held[:, None], 0.0, decision.shift), decision.mask & ~held[:, None]
@@ -144,12 +135,11 @@ class Prudent(Rehearsing):
 
     # What it is told
 
-    def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
-        """Hindsight tells the baseline who was held."""
-        found = super()._experience(decision, transition, ended)
+    def _departed(self, decision: Decision) -> FloatArray:
+        """1 for whose decision is the policy's, shape (n,): all, unless some may be held to the rule."""
         if self.prudence is None:
-            return found
-        return replace(found, hindsight=np.column_stack([found.hindsight, decision.notes[HELD]]))
+            return np.ones(self.n)
+        return decision.mask.any(axis=1).astype(float)
 
     def _collect(self, experience: Experience) -> bool:
         """Who was held teaches what the rule brings, and nothing about what to try."""
@@ -163,13 +153,9 @@ class Prudent(Rehearsing):
 
     def _whoever_departs(self, experience: Experience) -> FloatArray:
         """What was foreseen before it was drawn who is held, shape (n,)."""
-        decision, hindsight = experience.decision, experience.hindsight[:, :-1]
-        share = decision.notes["share"]
-
-        def if_held(held: float) -> FloatArray:
-            return self._foreseen(decision.rows, np.column_stack([hindsight, np.full(self.n, held)]))
-
-        return share * if_held(0.0) + (1.0 - share) * if_held(1.0)
+        share = experience.decision.notes["share"]
+        departing, held = self._foreseen(experience, True), self._foreseen(experience, False)
+        return np.asarray(share * departing + (1.0 - share) * held)
 
     def _told(self) -> dict[str, float]:
         """Metrics of the last decision that is over."""
@@ -177,7 +163,7 @@ class Prudent(Rehearsing):
             return {}
         notes = self.memory[-1].decision.notes
         decides = notes["could"].any(axis=1)
-        return {"held": float(notes[HELD][decides].mean())} if decides.any() else {}
+        return {"held": float(notes["held"][decides].mean())} if decides.any() else {}
 
     # What is kept
 
@@ -188,17 +174,6 @@ class Prudent(Rehearsing):
 
     def _beside(self) -> dict[str, FloatArray]:
         return super()._beside() | ({} if self.prudence is None else self.prudence.weights())
-
-    def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
-        """Start from weights learnt elsewhere; those from before it was asked for know nothing of who is
-        held.
-
-        Raises:
-            PolicyError: if they do not fit.
-        """
-        own, reads = self.weights(), f".from.{HELD}"
-        missing = {name: np.zeros_like(kept) for name, kept in own.items() if name.endswith(reads)}
-        super().load_weights(missing | dict(weights))
 
     def _load(self, weights: Mapping[str, FloatArray]) -> None:
         super()._load(weights)
