@@ -21,7 +21,7 @@ from cosim.policies.learning.encoding import DayAhead
 from cosim.policies.learning.experience import stacked
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.ppo import MeanFieldPPO
-from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns
+from cosim.policies.learning.returns import clipped_loss, explained, lambda_returns, normalised
 from cosim.policies.learning.start import LEFT_TO_PLAN
 from cosim.policies.outlook import Owned
 from cosim.policies.rules.baseline import Reader, device_actions, value_action
@@ -106,6 +106,17 @@ def test_clipped_loss_by_hand() -> None:
     ratio = torch.tensor([1.5, 0.5, 1.5, 0.5, 1.1])
     advantage = torch.tensor([1.0, 1.0, -1.0, -1.0, 2.0])
     assert clipped_loss(ratio, advantage, 0.2).tolist() == pytest.approx([-1.2, -0.5, 1.5, 0.8, -2.2])
+
+
+def test_advantages_are_of_mean_square_one_where_the_policy_decided() -> None:
+    advantage = np.array([[3.0, 1.0], [4.0, 100.0], [50.0, 2.0]])
+    counts = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    own = normalised(advantage, counts, pooled=False)
+    np.testing.assert_allclose(own[:, 0], np.array([3.0, 4.0, 0.0]) / np.sqrt(12.5), rtol=1e-6)
+    np.testing.assert_allclose(own[:, 1], np.array([1.0, 0.0, 2.0]) / np.sqrt(2.5), rtol=1e-6)
+    pooled = normalised(advantage, counts, pooled=True)
+    np.testing.assert_allclose(pooled, advantage * counts / np.sqrt(30.0 / 4.0), rtol=1e-6)
+    np.testing.assert_array_equal(normalised(advantage, np.zeros((3, 2)), pooled=False), 0.0)
 
 
 def test_explained_variance_by_hand() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
 from cosim.core.config import setting
-from cosim.errors import InputError, Problem
+from cosim.errors import InputError, PolicyError, Problem
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.experience import Decision, Experience
@@ -32,9 +32,9 @@ class PrudentConfig(LearnerConfig):
     prudence: float = setting(
         0.0,
         about="By how many standard errors departing from the rule has to pay, by what was learnt so far of "
-        "days like the one foretold; else the rule is followed. 0: whatever the policy says is done. 3: the "
-        "worst days cost a fraction, and the first weeks save less. Only where it decides at most twice a "
-        "day.",
+        "days like the one foretold; else the rule is followed. 0: whatever the policy says is done. 5: the "
+        "worst days cost a fraction, and the first weeks or months save nothing. Only where it decides at "
+        "most twice a day.",
         ge=0,
         le=10,
     )
@@ -174,6 +174,19 @@ class Prudent(Rehearsing):
 
     def _beside(self) -> dict[str, FloatArray]:
         return super()._beside() | ({} if self.prudence is None else self.prudence.weights())
+
+    def load_weights(self, weights: Mapping[str, FloatArray]) -> None:
+        """Start from weights learnt elsewhere.
+
+        Raises:
+            PolicyError: if they do not fit, or were learnt with prudence, and none is asked for.
+        """
+        if self.prudence is None and any(name.startswith("prudence.") for name in weights):
+            raise PolicyError(
+                f"weights do not fit policy {self.name!r}: they were learnt with prudence, and it is 0 here "
+                "(set it as it was, or take weights that were learnt without)"
+            )
+        super().load_weights(weights)
 
     def _load(self, weights: Mapping[str, FloatArray]) -> None:
         super()._load(weights)
