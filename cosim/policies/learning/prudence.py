@@ -212,8 +212,8 @@ def evenly(rng: np.random.Generator, n: int) -> FloatArray:
     """A lottery: uniform in [0, 1), shape (n,), one in each n-th of it (a Latin hypercube sample: McKay,
     Beckman and Conover, Technometrics 21(2), 1979). Of n prosumers at most a share, rounded up, is below it:
     chance lets no crowd of them try at once. It reads nothing of them, so that those with nothing to decide
-    draw lots as well. That others depart a little less if one does is in c: by 1 / (n - 1) of what is lost
-    when all do."""
+    draw lots as well. Others depart a little less if one does: what that brings seems larger by 1 / (n - 1)
+    of what is lost when all do."""
     return (rng.permutation(n) + rng.random(n)) / n
 
 
