@@ -21,9 +21,9 @@ from cosim.policies.learning.prudence import Leave, Prudence, evenly, foretold_r
 from cosim.policies.learning.rehearsal import Rehearsing
 from cosim.policies.learning.start import SELDOM
 
-LOOKS_AGAIN_H = 3.0
-"""So long before a decision ends the coming day is looked at once more: what is stored in the evening is for
-tomorrow [h]."""
+LOOKS_AGAIN_H = 7.0
+"""So long before a decision ends the coming day is looked at once more, at five in the evening if it ends at
+midnight: what is held from the evening peak on is for tomorrow [h]."""
 
 
 class PrudentConfig(LearnerConfig):
