@@ -332,18 +332,18 @@ def test_it_goes_on_from_its_state_as_if_nothing_had_happened() -> None:
 
 
 def test_what_was_taken_back_stays_so_in_a_run_that_goes_on() -> None:
-    """Its state is taken between nine in the evening and midnight."""
+    """Its state is taken between five in the evening and midnight."""
     first, second = made(HOURLY, n=20), made(HOURLY, n=20)
     assert first.prudence is not None
     fields = len(HOURLY.action)
     first.prudence.products = 1e9 * np.eye(fields * (WIDTH + 1))[None]
     first.prudence.sums = 1e9 * np.tile([2.0, -4.0, 0.0, 0.0, 0.0], fields)[None]
     plain = sample_inputs(HOURLY, 20, np.random.default_rng(0))
-    acts = [first.act(lit(plain, HOURLY, BRIGHT if hour >= 18 else DULL)) for hour in range(22)]
+    acts = [first.act(lit(plain, HOURLY, BRIGHT if hour >= 14 else DULL)) for hour in range(18)]
     second.load_state_dict(first.state_dict())
     for policy in (first, second):
-        np.testing.assert_array_equal(policy.act(lit(plain, HOURLY, BRIGHT)), acts[21])
-    assert (acts[21] != acts[20]).any()
+        np.testing.assert_array_equal(policy.act(lit(plain, HOURLY, BRIGHT)), acts[17])
+    assert (acts[17] != acts[16]).any()
 
 
 def test_weights_from_before_it_was_asked_for_know_nothing_of_it() -> None:
@@ -400,7 +400,7 @@ def test_networks_of_each_ones_own_know_each_their_own() -> None:
 
 
 def test_in_the_evening_it_looks_at_tomorrow() -> None:
-    """Departing is known to pay on dull days and to cost on bright ones: at nine in the evening of a dull day
+    """Departing is known to pay on dull days and to cost on bright ones: at five in the evening of a dull day
     before a bright one all but 3 % go back to the rule, and not before."""
     policy = made(HOURLY, n=200)
     assert policy.prudence is not None
@@ -413,15 +413,15 @@ def test_in_the_evening_it_looks_at_tomorrow() -> None:
     looked: list[int] = []
     for hour in range(24):
         looked += [hour] * policy.looks_now
-        inputs = lit(plain, HOURLY, BRIGHT if hour >= 18 else DULL)
+        inputs = lit(plain, HOURLY, BRIGHT if hour >= 14 else DULL)
         inputs = inputs if policy.looks_now else replace(inputs, outlook=None)
         departing.append(set(np.flatnonzero((policy.act(inputs) != rule.act(inputs)).any(axis=1))))
     assert policy._leave is not None
     trying = {place for place in departing[0] if policy._leave._drawn[place] < TRY}
-    assert all(each == departing[0] for each in departing[:21])
+    assert all(each == departing[0] for each in departing[:17])
     assert 0 < len(trying) < len(departing[0])
-    assert all(each == trying for each in departing[21:])
-    assert looked == [0, 21]
+    assert all(each == trying for each in departing[17:])
+    assert looked == [0, 17]
 
 
 def learnt_if(gift: float) -> tuple[MeanFieldPPO, FloatArray, FloatArray]:
