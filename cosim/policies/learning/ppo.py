@@ -394,6 +394,6 @@ class MeanFieldPPO(Prudent):
         Raises:
             PolicyError: if they do not fit.
         """
-        known = self.held is None or any(name.startswith("held.") for name in weights)
-        younger = {} if known or self.held is None else self.held.weights()
-        super().load_weights(younger | dict(weights))
+        if self.held is not None and not any(name.startswith("held.") for name in weights):
+            weights = self.held.weights() | dict(weights)
+        super().load_weights(weights)
