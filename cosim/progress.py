@@ -82,39 +82,42 @@ def variant_bars(variants: Sequence[tuple[str, int]]) -> Iterator[Callable[[str,
         yield show
 
 
+Row = tuple[str, int, int, str]
+"""Of a bar: what it is of, periods done, of how many, and what stands beside it."""
+
+
 @contextmanager
-def unit_bars(units: int) -> Iterator[Callable[[str, int, int, str], None]]:
+def unit_bars() -> Iterator[Callable[[Row, Row], None]]:
     """A bar on standard error for all units of work, one for each that is being done, and above them what was
     done.
 
-    What it yields is called with a unit's name, how many of its periods are done, of how many, and its state.
-
-    Args:
-        units: How many there are.
+    What it yields is called with the row of all units, and with that of one, beside which stands its state.
     """
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(30),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[beside]}"),
     )
     console = Console(stderr=True)
     with Bar(*columns, console=console, transient=True) as bar:
-        every = bar.add_task(f"all {units} units", total=units)
+        every = bar.add_task("", beside="")
         tasks: dict[str, TaskID] = {}
 
-        def show(name: str, done: int, periods: int, state: str) -> None:
+        def show(whole: Row, unit: Row) -> None:
+            what, done, periods, left = whole
+            bar.update(every, description=escape(what), completed=done, total=periods, beside=left)
+            name, done, periods, state = unit
             if state == "running":
                 if name not in tasks:
-                    tasks[name] = bar.add_task(escape(name), total=periods)
+                    tasks[name] = bar.add_task(escape(name), total=periods, beside="")
                 bar.update(tasks[name], completed=done)
                 return
-            bar.advance(every)
             if name in tasks:
                 bar.remove_task(tasks.pop(name))
             if state != "kept":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosim.cli.base import WIDE, put, reported
+from cosim.cli.unit_progress import unit_progress
 
 if TYPE_CHECKING:
     from cosim.benchmarks.learning.cases import Extent
-    from cosim.studies.evaluate import News
 
 bench = typer.Typer(help="Measure speed on this machine, and how good learners are.", no_args_is_help=True)
 
@@ -111,9 +110,10 @@ def _learning(extent: Extent, folder: Path, page: Path, jobs: int, only: str | N
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    work = Bench(extent, folder, jobs, _told(say), say)
     try:
-        sections = work.sections(only)
+        with unit_progress() as tell:
+            work = Bench(extent, folder, jobs, tell, say)
+            sections = work.sections(only)
     except KeyboardInterrupt:
         say(f"what is done is kept: the same command with --output {folder} goes on")
         raise
@@ -125,13 +125,3 @@ def _learning(extent: Extent, folder: Path, page: Path, jobs: int, only: str | N
             say(f"{news.unit.name}: {line}")
     if work.failed:
         raise typer.Exit(max(news.exit_code for news in work.failed))
-
-
-def _told(say: Callable[[str], None]) -> Callable[[News], None]:
-    """Says when a unit ends."""
-
-    def tell(news: News) -> None:
-        if news.state in {"done", "failed"}:
-            say(f"{news.unit.study.base['name']}: {news.unit.name}: {news.state}")
-
-    return tell

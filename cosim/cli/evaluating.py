@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosim.cli.base import Json, Quiet, ScenarioFile, Set, opened, put, put_json, reported, settings
+from cosim.cli.unit_progress import unit_progress
 from cosim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from cosim.scenario.schema import Scenario
     from cosim.studies.contenders import Contender
-    from cosim.studies.evaluate import News
     from cosim.studies.study import Study
     from cosim.studies.windows import Windows
 
@@ -169,12 +167,11 @@ def _evaluated(
     from cosim.studies.report import write_report
     from cosim.studies.summary import content, reference_of, summarise, write_results
     from cosim.studies.tables import tables
-    from cosim.studies.units import units_of
 
     quiet, as_json = shown
     against, where = reference_of(study, against), folder()
     try:
-        with _progress(len(units_of(study)), quiet or as_json) as tell:
+        with unit_progress(quiet or as_json) as tell:
             news = compute(study, where, jobs, tell)
     except KeyboardInterrupt:
         typer.echo(f"what is done is kept: the same command with --output {where} goes on", err=True)
@@ -210,23 +207,3 @@ def _folder(output: Path | None, file: Path) -> Callable[[], Path]:
     if output.is_file():
         raise InputError(Problem(f"{output} is a file", "name a folder", path="--output"))
     return lambda: output
-
-
-@contextmanager
-def _progress(units: int, silent: bool) -> Iterator[Callable[[News], None]]:
-    """How far the units are, on standard error: bars in a terminal, else a line when one ends."""
-    if silent:
-        yield lambda news: None
-    elif sys.stderr.isatty():
-        from cosim.progress import unit_bars
-
-        with unit_bars(units) as bars:
-            yield lambda news: bars(news.unit.name, news.done, news.unit.periods, news.state)
-    else:
-        words = {"kept": "was computed before", "done": "done", "failed": "failed"}
-
-        def tell(news: News) -> None:
-            if news.state in words:
-                typer.echo(f"{news.unit.name}: {words[news.state]}", err=True)
-
-        yield tell
