@@ -108,7 +108,7 @@ def unit_progress(silent: bool = False) -> Iterator[Callable[[News], None]]:
                 shown.close()
                 study, ahead = news.unit.study, Ahead(units_of(news.unit.study))
                 if sys.stderr.isatty():
-                    show = shown.enter_context(_bars(ahead))
+                    show = shown.enter_context(_bars())
             ahead.hear(news)
             show(news, ahead)
             if ahead.over == ahead.units:  # what is said between studies is to stand below the bars
@@ -118,7 +118,7 @@ def unit_progress(silent: bool = False) -> Iterator[Callable[[News], None]]:
 
 
 def _line(news: News, ahead: Ahead) -> None:
-    """A unit that ended, and once how many had been computed before."""
+    """A unit that ended, or that all had been computed before."""
     name = news.unit.study.base["name"]
     if news.state in {"done", "failed"}:
         left = f", {ahead.text}" if ahead.text else ""
@@ -129,7 +129,7 @@ def _line(news: News, ahead: Ahead) -> None:
 
 
 @contextmanager
-def _bars(ahead: Ahead) -> Iterator[Show]:
+def _bars() -> Iterator[Show]:
     """A bar for the study, and one for each unit that is being computed."""
     from cosim.progress import unit_bars
 
