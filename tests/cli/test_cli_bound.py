@@ -35,12 +35,6 @@ outputs: {{report: false, record: {{prosumers: day}}}}
 """
 
 
-@pytest.fixture
-def cosim() -> Callable[..., Result]:
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(cli.app, [str(argument) for argument in arguments])
-
-
 @pytest.fixture(scope="module")
 def finished(kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("bound")

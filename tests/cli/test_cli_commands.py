@@ -30,12 +30,6 @@ outputs: {report: false}
 
 
 @pytest.fixture
-def cosim() -> Callable[..., Result]:
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(cli.app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from cosim import cli
 from cosim.results.read import load
 
 VILLAGE = Path(__file__).resolve().parents[2] / "networks" / "village.json"
@@ -27,12 +26,6 @@ groups:
 policies: {{default: self-consumption}}
 outputs: {{report: false}}
 """
-
-
-@pytest.fixture
-def cosim() -> Callable[..., Result]:
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(cli.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
