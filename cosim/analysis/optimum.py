@@ -156,6 +156,11 @@ def _part_cost(look: Hindsight, part: Outlook, found: Solution) -> FloatArray:
     return replace(look, outlook=part).cost_eur(found)
 
 
+def counted(scenario: Scenario) -> int:
+    """Prosumers, as they count for the size of a programme: more, where they have devices for heat."""
+    return sum(group.count * (HEATED if _heats(group) else 1) for group in scenario.groups)
+
+
 def require_size(scenario: Scenario) -> None:
     """Makes sure that the programme of a scenario can be solved.
 
@@ -163,17 +168,15 @@ def require_size(scenario: Scenario) -> None:
         InputError: if it is too large.
     """
     periods = scenario.horizon.periods
-    prosumers = sum(group.count for group in scenario.groups)
-    counted = sum(group.count * (HEATED if _heats(group) else 1) for group in scenario.groups)
-    if counted * periods <= MOST:
+    if counted(scenario) * periods <= MOST:
         return
-    days = MOST // counted * scenario.horizon.step_minutes / (24 * 60)
+    days = MOST // counted(scenario) * scenario.horizon.step_minutes / (24 * 60)
     remedy = f"at most {int(days)} days of it: --days {int(days)}" if days >= 1 else "fewer prosumers"
     raise InputError(
         Problem(
-            f"{prosumers:,} prosumers over {periods:,} periods are too many for one linear programme, and a "
-            f"bound of parts would be none (at most {MOST:,} prosumers times periods; who has devices for "
-            f"heat counts as {HEATED})",
+            f"{scenario.prosumer_count:,} prosumers over {periods:,} periods are too many for one linear "
+            f"programme, and a bound of parts would be none (at most {MOST:,} prosumers times periods; who "
+            f"has devices for heat counts as {HEATED})",
             remedy,
         )
     )

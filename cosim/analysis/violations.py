@@ -222,7 +222,10 @@ def _moment(text: str, frame: pd.DataFrame) -> pd.Timestamp:
     moment = pd.Timestamp(text)
     if pd.isna(moment):
         raise ValueError(text)
-    return moment.tz_localize(frame["time"].dt.tz) if moment.tzinfo is None else moment
+    if moment.tzinfo is not None:
+        return moment
+    # Where clocks are put back, the earlier of two such hours; where they are put forward, the next that is.
+    return moment.tz_localize(frame["time"].dt.tz, ambiguous=True, nonexistent="shift_forward")
 
 
 def _unknown_kinds(kinds: Sequence[str]) -> list[Problem]:

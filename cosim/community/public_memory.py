@@ -14,6 +14,8 @@ MEAN_PRICE = [name for name, _ in PUBLIC_FIELDS].index("mean_price")
 TRADED = [name for name, _ in PUBLIC_FIELDS].index("volume_traded")
 VOLUMES = [[name for name, _ in PUBLIC_FIELDS].index(name) for name in ("volume_offered", "volume_asked_for")]
 PRICES = np.array([unit == "EUR/kWh" for _, unit in PUBLIC_FIELDS])
+ROUNDING = 1e-6
+"""Share of a period by which an hour may fall short of the period that it starts: 0.6 / 0.2 is below 3."""
 AHEAD = np.array([[name for name, _ in PUBLIC_FIELDS].index(name) for name in AHEAD_NAMES])
 
 
@@ -100,8 +102,8 @@ class MarketMemory:
 
     def _slots_of(self, hour_of_day: FloatArray) -> IntArray:
         """As `_slot`."""
-        return (hour_of_day / self._hours).astype(np.int64)
+        return np.floor(hour_of_day / self._hours + ROUNDING).astype(np.int64)
 
     def _slot(self, period: Period) -> int:
         """Row of the period's local time: across a clock change it stays the same hour, not 24 hours ago."""
-        return int(period.hour_of_day / self._hours)
+        return int(period.hour_of_day / self._hours + ROUNDING)

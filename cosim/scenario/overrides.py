@@ -86,6 +86,8 @@ def _put(data: dict[str, Any], path: str, value: Any) -> Location:
             else:
                 if here.get(part) is None:
                     here[part] = {}
+                elif isinstance(here[part], str):
+                    here[part] = _in_full(at, here[part])
                 here = here[part]
         else:
             where = ".".join(map(str, at))
@@ -95,6 +97,13 @@ def _put(data: dict[str, Any], path: str, value: Any) -> Location:
                 f'--set "{where}={whole}")'
             )
     return tuple(at)
+
+
+def _in_full(at: list[str | int], value: str) -> Any:
+    """What a name that may stand alone is short for (`default: mf-ppo`, `market: call-auction`)."""
+    if at == ["market"]:
+        return {"mechanism": value}
+    return {"kind": value} if at[0] == "policies" and len(at) == 2 else value
 
 
 def _nested(parts: list[str], value: Any) -> str:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from cosim.errors import ScenarioError
+from cosim.scenario.horizon import duration_text
 from cosim.scenario.load import validated
 from cosim.scenario.schema import Scenario
 from cosim.scenario.yaml_file import dotted
@@ -41,8 +43,12 @@ def case(base: Base, window: Window, seed: int, contender: Contender) -> Scenari
     """
     data = deepcopy(dict(base))
     data["seed"] = seed
-    data["horizon"] |= {"start": window.start.isoformat(" ", "minutes"), "duration": window.duration}
-    data["network"] |= {"step": _flow_minutes(base, window), "counterfactual": False}
+    length = window.length(base["horizon"]["zone"])
+    data["horizon"] |= {
+        "start": window.start.isoformat(" ", "minutes"),
+        "duration": duration_text(length),
+    }
+    data["network"] |= {"step": _flow_minutes(base, length), "counterfactual": False}
     data["market"] |= {"bidding": contender.bidding}
     if contender.rounds is not None:
         data["market"]["parameters"] |= {"rounds": contender.rounds}
@@ -57,13 +63,13 @@ def case(base: Base, window: Window, seed: int, contender: Contender) -> Scenari
     return scenario
 
 
-def _flow_minutes(base: Base, window: Window) -> int | None:
-    """Time between power flows [min]: a day, or the window if it is no whole number of days.
+def _flow_minutes(base: Base, length: timedelta) -> int | None:
+    """Time between power flows [min]: a day, or all the time if it is no whole number of days.
 
     Flows within a settlement period stay: they say how finely devices follow their series.
     """
     step = base["network"]["step"]
     if step is not None and step < base["horizon"]["step_minutes"]:
         return int(step)
-    minutes = round(window.days * _MINUTES_OF_DAY)
+    minutes = length // timedelta(minutes=1)
     return minutes if minutes % _MINUTES_OF_DAY else _MINUTES_OF_DAY

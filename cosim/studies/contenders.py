@@ -77,10 +77,7 @@ def contenders_of(texts: Sequence[str], biddings: Sequence[str] = ("reservation"
                 named += _of_file(Path(item)) if item.endswith((".yaml", ".yml")) else [_parsed(item)]
             except InputError as error:
                 problems += error.problems
-    stems = [_stem(name) for name, _, _ in named]
-    for name, stem in dict(zip((name for name, _, _ in named), stems, strict=True)).items():
-        if stems.count(stem) > 1:
-            problems.append(Problem(f"has {name!r} twice", "name one NAME@KIND", path="--policies"))
+    problems += _twice([name for name, _, _ in named], Problem("", "name one NAME@KIND", "--policies"))
     for mode in biddings:
         if mode not in BIDDING:
             problems.append(
@@ -106,6 +103,10 @@ def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contende
     """
     rule = contenders_of(["self-consumption"], biddings)
     plain = scenario.model_dump(mode="json")["policies"]
+    names = [rule[0].name, *(_label(name, use) for name, use in plain.items() if use["kind"] != rule[0].kind)]
+    problems = _twice(names, Problem("", "rename the label, or name policies with --policies", "policies"))
+    if problems:
+        raise InputError(problems)
     own = [
         Contender(_label(name, use), use["kind"], use["parameters"], one.bidding, tune=False)
         for one in rule
@@ -118,6 +119,16 @@ def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contende
 def _label(name: str, use: Mapping[str, Any]) -> str:
     """Of a scenario's policy: the one by default is called after its kind."""
     return str(use["kind"]) if name == "default" else name
+
+
+def _twice(names: Sequence[str], kind: Problem) -> list[Problem]:
+    """A problem of that kind for each name whose files would be another's, too."""
+    stems = [_stem(name) for name in names]
+    return [
+        replace(kind, message=f"has {name!r} twice")
+        for name, stem in dict(zip(names, stems, strict=True)).items()
+        if stems.count(stem) > 1
+    ]
 
 
 def _stem(name: str) -> str:
@@ -163,7 +174,12 @@ def _of_file(path: Path) -> list[tuple[str, str, dict[str, Any]]]:
             for key in short.keys() - {"kind", "parameters"}
         ]
         problems += [one.at(file=path, line=line) for one in _unknown(short["kind"])]
-        found.append((str(name), short["kind"], dict(short.get("parameters") or {})))
+        parameters = short.get("parameters") or {}
+        if not isinstance(parameters, Mapping):
+            remedy = "write names and values: {confidence: 0.5}"
+            problems.append(Problem(f"{parameters!r} are no parameters", remedy, str(name), path, line))
+            continue
+        found.append((str(name), short["kind"], dict(parameters)))
     if problems:
         raise InputError(problems)
     return found

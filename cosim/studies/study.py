@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cosim
-from cosim.analysis.optimum import MOST
+from cosim.analysis.optimum import HEATED, MOST, counted
 from cosim.community.build import community_of
 from cosim.errors import InputError, PolicyError, Problem
 from cosim.scenario.schema import Scenario
@@ -19,15 +20,16 @@ from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
 from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
+from cosim.studies.sources import of_contender, of_scenario
 from cosim.studies.windows import Window, Windows
 
-FORMAT = 1
+FORMAT = 2
 """Of what is kept of a study; raised when older results cannot be read any more."""
 RULE = Contender("self-consumption", "self-consumption", tune=False)
 """What everything is compared with: nobody needs anything for it."""
 _OWN = ("name", "folder", "seed", "policies", "outputs")
 """Parts of the scenario that change no result: a study has seeds and policies of its own, and where files lie
-does not matter."""
+does not matter, but what is in them."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Study:
     or where there is none against the first."""
     probe: Probe | None = None
     """How exploitability is sampled; None: it is not."""
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Hashes of files and modules that the scenario names."""
 
     @classmethod
     def of(
@@ -66,7 +70,8 @@ class Study:
     ) -> Study:
         """The study of a scenario."""
         base, who = base_of(scenario), tuple(contenders)
-        return cls(base, windows, who, tuple(seeds), passes, regret, tuple(rules), probe)
+        files = of_scenario(scenario)
+        return cls(base, windows, who, tuple(seeds), passes, regret, tuple(rules), probe, files)
 
     def rule(self, bidding: Bidding) -> Contender:
         """The rule that learners of a bidding mode start from."""
@@ -86,7 +91,8 @@ class Study:
         attempts += [partial(self._built, window) for window in (self.windows.train, *self.windows.tests)]
         if self.probe is not None:
             attempts += [partial(self._leaving, contender) for contender in self.contenders]
-        problems = {str(problem): problem for problem in self._too_large()}
+        attempts += [partial(self._solvable, window) for window in self.windows.tests]
+        problems: dict[str, Problem] = {}
         for attempt in attempts:
             try:
                 attempt()
@@ -105,17 +111,16 @@ class Study:
         except PolicyError as error:
             raise InputError(Problem(f"{contender.name}: {error}", path=OPTION)) from error
 
-    def _too_large(self) -> Iterator[Problem]:
-        """Test windows whose optimum is beyond what can be solved."""
-        prosumers = sum(group["count"] for group in self.base["groups"])
-        most = MOST // max(prosumers, 1) // max(self.periods(1.0), 1)
-        for window in self.windows.tests:
-            if prosumers * self.periods(window.days) > MOST:
-                text = (
-                    f"{prosumers:,} prosumers over {window.days:g} days are too many for one linear programme"
-                )
-                yield Problem(text, f"at most {most} days, or fewer prosumers", path="--test-days")
-                return
+    def _solvable(self, window: Window) -> None:
+        """Make sure that the optimum of a test window is not beyond what can be solved."""
+        scenario = case(self.base, window, self.seeds[0], RULE)
+        if counted(scenario) * scenario.horizon.periods > MOST:
+            text = (
+                f"{scenario.prosumer_count:,} prosumers over {window.days:g} days are too many for one "
+                f"linear programme (who has devices for heat counts as {HEATED})"
+            )
+            most = MOST // counted(scenario) // self.periods(1.0)
+            raise InputError(Problem(text, f"at most {most} days, or fewer prosumers", path="--test-days"))
 
     def _made(self, contender: Contender) -> None:
         """Make sure that a policy can be made for the scenario."""
@@ -138,7 +143,12 @@ class Study:
         base["horizon"] = {**base["horizon"], "start": None, "duration": None}
         base["market"] = {**base["market"], "bidding": None}
         base["labels"] = sorted(self.base["policies"])
-        return {"format": FORMAT, "cosim": cosim.__version__, "scenario": base, **self.windows.content()}
+        found = {"format": FORMAT, "cosim": cosim.__version__, "scenario": base, **self.windows.content()}
+        return found | ({"files": dict(self.sources)} if self.sources else {})
+
+    def sources_of(self, contender: Contender) -> Mapping[str, str]:
+        """Hashes of files and modules that a policy is made from."""
+        return of_contender(contender, Path(self.base.get("folder") or "."))
 
     def digest(self) -> str:
         """Hash of what all results depend on: two studies with the same one may share a folder."""

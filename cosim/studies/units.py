@@ -77,7 +77,8 @@ class Unit:
             found["policy"] = self.contender.content()
         else:
             found["window"] = self.window.content()
-        return digest_of(found)
+        files = {} if self.window is not None else self.study.sources_of(self.contender)
+        return digest_of(found | ({"files": dict(files)} if files else {}))
 
     def _tried(self) -> list[list[dict[str, Any]]]:
         """All parameters among which tuning chooses."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cosim.errors import InputError, Problem
 from cosim.scenario.horizon import duration_text
@@ -17,11 +18,13 @@ begins when the first judged week is over: most of a SimBench winter lies in Jan
 TEST_WEEKS = {"winter": 3, "spring": 21, "summer": 29, "autumn": 42}
 """ISO weeks that policies are judged in by default: in no year does one lie in the time of training."""
 TEST_DAYS = 7
+LONGEST_DAYS = 3660
+"""As long as a scenario may be [days]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time, local."""
+    """A stretch of time by the local clock: of seven days one has 23 or 25 hours where clocks change."""
 
     name: str
     start: datetime
@@ -34,8 +37,15 @@ class Window:
 
     @property
     def duration(self) -> str:
-        """As a scenario's horizon has it."""
+        """By the calendar, in words."""
         return duration_text(timedelta(days=self.days))
+
+    def length(self, zone: str) -> timedelta:
+        """How long it really is in a time zone."""
+        begin, end = (
+            moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in (self.start, self.end)
+        )
+        return end - begin
 
     @property
     def stem(self) -> str:
@@ -64,10 +74,16 @@ class Windows:
 
     def __post_init__(self) -> None:
         problems = [
-            Problem(f"lasts {window.days:g} days", "write a length above 0", path=_option(window, "days"))
+            Problem(
+                f"lasts {window.days:g} days",
+                f"write a length above 0, of at most {LONGEST_DAYS} days",
+                path=_option(window, "days"),
+            )
             for window in (self.train, *self.tests)
-            if not window.days > 0
+            if not 0 < window.days <= LONGEST_DAYS
         ]
+        if problems:
+            raise InputError(list(dict.fromkeys(problems)))
         if not self.tests:
             problems.append(Problem("names no window", "name at least one start", path="--test"))
         stems = [window.stem for window in self.tests]

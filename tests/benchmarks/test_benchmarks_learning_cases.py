@@ -112,6 +112,13 @@ def test_the_case_with_heat_also_shows_what_expecting_prices_is_good_for() -> No
     assert heated["mf-ppo, federated; prices as last seen"]["expects"] == "last"
 
 
+def test_the_case_without_heat_also_shows_the_default_learner_with_prudence() -> None:
+    """Where it can have it, and once: it is the same unit of work as among the others with prudence."""
+    prudent = [one for one in cases.contenders(FULL) if "prudence" in one.parameters]
+    assert [(one.name, one.bidding) for one in prudent] == [("mf-ppo, federated; prudence 5", "reservation")]
+    assert prudent[0] in cases.prudent_contenders(FULL)
+
+
 def test_quick_is_a_small_part_of_it() -> None:
     assert (QUICK.seeds, len(QUICK.biddings), QUICK.cases) == (1, 1, ("reference-100",))
     assert {one.kind for one in cases.contenders(QUICK)} <= {one.kind for one in cases.contenders(FULL)}

@@ -51,6 +51,15 @@ def test_the_best_are_found_without_the_central_planner(summary: Summary) -> Non
     assert best_rule(summary, EXTENT, "setpoint") is None
 
 
+def test_the_best_go_to_other_sizes_as_they_are_by_default(summary: Summary) -> None:
+    """A learner with prudence that captures more than the others is not among them."""
+    *others, second, _ = summary.study.contenders
+    asked = replace(second, parameters={"prudence": 5.0})
+    contenders = (*others, asked, *summary.study.contenders[-1:])
+    found = replace(summary, study=replace(summary.study, contenders=contenders))
+    assert [one.name for one in best_of(found, EXTENT)] == ["mf-ppo, none", "price-taker"]
+
+
 def test_who_is_better_is_told_from_who_may_be(summary: Summary) -> None:
     text = page.quality({"reference-100": lambda against: summary}, EXTENT)
     assert "### reference-100, bidding by reservation" in text

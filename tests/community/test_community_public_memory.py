@@ -11,7 +11,7 @@ from cosim.community.public_memory import MarketMemory
 from cosim.core.records import PublicInformation
 
 
-@pytest.mark.parametrize("minutes", [15, 60])
+@pytest.mark.parametrize("minutes", [5, 6, 10, 12, 15, 20, 30, 60])
 def test_prices_of_the_same_local_time_are_found_again(kit: Any, minutes: int) -> None:
     """27 March 2016 has 23 hours: from 3 o'clock on the same hour is 23 hours ago."""
     clock = kit.clock("2016-03-26 00:00", minutes, 47 * 60 // minutes)
@@ -28,6 +28,8 @@ def test_prices_of_the_same_local_time_are_found_again(kit: Any, minutes: int) -
     ahead = clock.hour_of_day[24 * 60 // minutes :]
     assert 2.0 not in ahead and len(ahead) == 23 * 60 // minutes
     np.testing.assert_array_equal(memory.price_at(ahead), [price[hour] for hour in ahead])
+    assert memory.known_at(ahead).all()
+    assert len({memory.price_at(np.array([hour])).item() for hour in price}) == 24 * 60 // minutes
 
 
 def test_it_knows_at_which_times_of_day_the_market_has_opened(kit: Any) -> None:

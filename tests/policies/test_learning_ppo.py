@@ -152,7 +152,7 @@ def test_how_often_it_decides_and_how_widely_it_tries_hangs_on_what_it_starts_fr
 ) -> None:
     policy = create("mf-ppo", sample_spec(bidding), 4, 1, **said)
     assert isinstance(policy, MeanFieldPPO)
-    assert policy.hold == hours / 0.25
+    assert policy.spans.periods == hours / 0.25
     assert policy.habits.exploration == exploration
 
 
@@ -189,7 +189,7 @@ def test_values_of_stored_heat_are_left_to_a_plan(kind: str, said: dict[str, Any
 def test_others_decide_once_a_day_whatever_they_start_from(kind: str) -> None:
     for start in (None, "price-taker"):
         policy = create(kind, SPEC, 4, 1, start=start)
-        assert isinstance(policy, Learner) and policy.hold == 96
+        assert isinstance(policy, Learner) and policy.spans.periods == 96
 
 
 @pytest.mark.parametrize("said", [{"start": "price-taker"}, {"decide_hours": 1.0}, {}], ids=str)

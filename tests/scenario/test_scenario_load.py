@@ -163,6 +163,25 @@ def test_overrides_change_what_the_file_says(write: Write, good: str) -> None:
     assert scenario.horizon.periods == 12
 
 
+def test_overrides_lead_into_names_that_stand_alone(write: Write, good: str) -> None:
+    """A policy or market that is written as a mere name is short for one without parameters."""
+    path = write(good)
+    scenario = load_scenario(
+        path,
+        [
+            ("policies.default", "fixed-reservation"),
+            ("policies.default.parameters.value", 0.3),
+            ("market", "double-auction"),
+            ("market.parameters.rounds", 2),
+        ],
+    )
+    assert scenario.policies["default"].kind == "fixed-reservation"
+    assert scenario.policies["default"].values()["value"] == 0.3
+    assert scenario.market.values()["rounds"] == 2
+    (problem,) = mistakes(path, ("policies.default", "zip"), ("policies.default.parameters.value", 0.3))
+    assert problem.path.startswith("--set policies.default") and "'value'" in str(problem)
+
+
 def test_wrong_overrides_are_named_as_they_were_written(write: Write, good: str) -> None:
     found = mistakes(
         write(good),

@@ -48,7 +48,10 @@ def test_a_file_has_policies_as_a_scenario_has_them(tmp_path: Path) -> None:
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "policies.yaml"
-    file.write_text("one: 3\ntwo: {kind: zap}\nthree: {kind: zip, speed: 1}\n")
+    file.write_text(
+        "one: 3\ntwo: {kind: zap}\nthree: {kind: zip, speed: 1}\n"
+        "four: {kind: zip, parameters: fast}\nfive: {kind: zip, parameters: [1, 2]}\n"
+    )
     with pytest.raises(InputError) as caught:
         contenders_of([f"price-taken,zip:relative=[,zip,zip,{file}"], ["by-hand"])
     texts = "\n".join(str(problem) for problem in caught.value.problems)
@@ -57,6 +60,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert f"{file}:1: one: 3 is no policy" in texts
     assert f"{file}:2: --policies: unknown policy 'zap'" in texts
     assert f"{file}:3: three: unknown key 'speed'" in texts
+    assert f"{file}:4: four: 'fast' are no parameters" in texts
+    assert f"{file}:5: five: [1, 2] are no parameters (write names and values" in texts
 
 
 @pytest.mark.parametrize(
@@ -79,3 +84,9 @@ def test_without_a_word_the_scenarios_own_policies_are_compared(five: Callable[.
     assert (rule.kind, own.name, own.kind, own.bidding) == ("self-consumption", "zip", "zip", "setpoint")
     assert own.parameters["relative"] == 0.1
     assert len(own_contenders(five(), ["setpoint"])) == 1
+
+
+def test_policies_of_a_scenario_whose_files_would_be_the_same_are_told(five: Callable[..., Scenario]) -> None:
+    policies = {"default": "zip", "zip": {"kind": "zip", "parameters": {"relative": 0.1}}}
+    with pytest.raises(InputError, match=r"^policies: has 'zip' twice \(rename the label"):
+        own_contenders(five(policies=policies), ["reservation"])

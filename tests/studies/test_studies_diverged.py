@@ -172,11 +172,12 @@ def wild(diverging: Callable[..., Study]) -> tuple[Study, Place]:
 
 def group_after(place: Place, found: Study) -> tuple[PolicyGroup, Policy]:
     """The group of a prosumer that leaves, and the policy that it leaves with."""
-    simulation = Simulation(place.scenario(found.windows.train))
+    scenario = place.scenario(found.windows.train)
+    simulation = Simulation(scenario)
     (community,) = simulation.communities
     (group,) = community.deciders.groups
     take_up({LABEL: group.policy}, place.weights, place.fallen)
-    return group, single_out(community, sampled(place, found.windows.train, 1)[0], place)
+    return group, single_out(community, sampled(place, found.windows.train, 1)[0], place, scenario)
 
 
 def test_in_place_of_a_fallen_learner_a_stranger_learns(wild: tuple[Study, Place]) -> None:

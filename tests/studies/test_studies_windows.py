@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,6 +28,30 @@ def test_by_default_a_season_each_is_judged_beside_training() -> None:
 def test_the_default_windows_never_overlap_and_begin_on_mondays(year: int) -> None:
     windows = windows_of(year)  # raises if they do
     assert {window.start.weekday() for window in (windows.train, *windows.tests)} == {0}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "UTC"])
+@pytest.mark.parametrize("year", [2016, 2025])
+def test_training_is_over_when_the_window_after_it_begins_whatever_clocks_do(zone: str, year: int) -> None:
+    windows = windows_of(year)
+    ends = {window.name: window.start.replace(tzinfo=ZoneInfo(zone)) for window in windows.tests}
+    start = windows.train.start.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    assert start + windows.train.length(zone) == ends["spring"]
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "hours"),
+    [
+        ("2016-03-27", 1.0, 23.0),
+        ("2016-10-30", 1.0, 25.0),
+        ("2016-03-26", 0.5, 12.0),
+        ("2016-03-27", 0.5, 11.0),
+    ],
+)
+def test_a_window_is_as_long_as_the_calendar_says(start: str, days: float, hours: float) -> None:
+    (window,) = windows_of(2016, tests=[start], test_days=days, train="2016-05-01").tests
+    assert window.length("Europe/Berlin") == timedelta(hours=hours)
+    assert window.length("UTC") == timedelta(days=days)
 
 
 def test_windows_that_overlap_are_refused() -> None:
@@ -59,6 +84,11 @@ def test_what_is_no_window_is_told(train: str | None, tests: tuple[str, ...], me
         windows_of(2016, train, tests=tests)
 
 
-def test_a_window_of_no_length_is_refused() -> None:
-    with pytest.raises(InputError, match="--train-days: lasts 0 days"):
-        windows_of(2016, train_days=0)
+@pytest.mark.parametrize("days", [0.0, -1.0, float("nan"), float("inf"), 1e10])
+def test_a_window_of_no_length_or_without_an_end_is_refused(days: float) -> None:
+    with pytest.raises(InputError) as caught:
+        windows_of(2016, train_days=days)
+    remedy = "write a length above 0, of at most 3660 days"
+    assert [str(one) for one in caught.value.problems] == [f"--train-days: lasts {days:g} days ({remedy})"]
+    with pytest.raises(InputError, match="--test-days: lasts"):
+        windows_of(2016, test_days=days)

@@ -54,8 +54,9 @@ HEATED_ABLATIONS: Mapping[str, Sequence[Parameters]] = {
 """The same of the default learner where it starts from a plan: without an expectation of prices (and from the
 confidence that is best then), and with nothing else, as it tries and learns nothing besides."""
 
+PRUDENCE = "prudence"
 PRUDENT = (0.0, 3.0, 5.0)
-"""Values of `prudence` with which the default learner is judged on the electric case: what its worst days
+"""Values of that parameter with which the default learner is judged on the electric case: what its worst days
 cost, and what it gives away for that."""
 
 
@@ -182,14 +183,28 @@ def accepts(kind: str, parameters: Parameters) -> bool:
 
 
 def contenders(extent: Extent, name: str = ELECTRIC) -> list[Contender]:
-    """Who is compared on a reference case, in every bidding mode there."""
-    taught = [one.contender() for kind in extent.kinds for one in variants(kind)]
-    if name == HEATED and DEFAULT_LEARNER in extent.kinds:
-        _, *changed = ablated(DEFAULT_LEARNER, HEATED_ABLATIONS)
-        taught += [one.contender() for one in changed]
+    """Who is compared on a reference case, in every bidding mode there; in the first one also the default
+    learner otherwise than by default: on the electric case with most prudence, with heat without parts."""
+    modes = extent.biddings_on(name)
+    plain = [*extent.rules, *(one.contender() for kind in extent.kinds for one in variants(kind))]
+    special: list[Contender] = []
+    if DEFAULT_LEARNER in extent.kinds and name == HEATED:
+        special = [one.contender() for one in ablated(DEFAULT_LEARNER, HEATED_ABLATIONS)][1:]
+    elif DEFAULT_LEARNER in extent.kinds and any(extent.prudences):
+        special = [prudent(variants(DEFAULT_LEARNER)[0], max(extent.prudences)).contender()]
     return [
-        replace(one, bidding=mode) for mode in extent.biddings_on(name) for one in (*extent.rules, *taught)
+        replace(one, bidding=mode)
+        for mode in modes
+        for one in (*plain, *(special if mode == modes[0] else ()))
     ]
+
+
+def prudent(plain: Variant, prudence: float) -> Variant:
+    """A learner that departs from its rule only where that pays; with 0 as it was."""
+    if not prudence:
+        return plain
+    label = f"{plain.label}; prudence {prudence:g}" if plain.label else f"prudence {prudence:g}"
+    return Variant(plain.kind, label, {**plain.parameters, PRUDENCE: prudence})
 
 
 def ablation_contenders(extent: Extent) -> list[Contender]:
@@ -205,11 +220,11 @@ def prudent_contenders(extent: Extent) -> list[Contender]:
     """The best rule there is, and the default learner with more and more prudence."""
     rule = Contender("price-taker", "price-taker")
     found = [rule] if rule in extent.rules else []
-    for plain in variants(DEFAULT_LEARNER):
-        for prudence in extent.prudences:
-            asked = {"prudence": prudence} if prudence else {}
-            label = f"{plain.label}; prudence {prudence:g}" if prudence else plain.label
-            found.append(Variant(DEFAULT_LEARNER, label, {**plain.parameters, **asked}).contender())
+    found += [
+        prudent(plain, prudence).contender()
+        for plain in variants(DEFAULT_LEARNER)
+        for prudence in extent.prudences
+    ]
     return [replace(one, bidding=extent.biddings[0]) for one in found]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.benchmarks.learning import cases
-from cosim.benchmarks.learning.cases import CENTRAL, DEFAULT_LEARNER, ELECTRIC, Extent
+from cosim.benchmarks.learning.cases import CENTRAL, DEFAULT_LEARNER, ELECTRIC, PRUDENCE, Extent
 from cosim.scenario.schema import Scenario
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News, evaluate
@@ -82,10 +82,11 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
 
 
 def best_of(summary: Summary, extent: Extent) -> list[Contender]:
-    """Those that captured most in the first bidding mode, each kind once; without the central planner."""
+    """Those that captured most in the first bidding mode, each kind once; without the central planner, and
+    without prudence, whose constants are for about a hundred prosumers."""
     found: dict[str, Contender] = {}
     for _, contender in ranked(summary, extent.biddings[0]):
-        if contender.kind != CENTRAL:
+        if contender.kind != CENTRAL and PRUDENCE not in contender.parameters:
             found.setdefault(contender.kind, contender)
     return list(found.values())[: extent.best]
 

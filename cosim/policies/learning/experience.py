@@ -116,6 +116,11 @@ class Standing:
                 return decision
         return None
 
+    @property
+    def first(self) -> Decision | None:
+        """The decision that stands in the first of the periods that are kept; None if none is."""
+        return self._kept[0][1] if self._kept else None
+
     def read_of(self, following: PolicyInputs) -> FloatArray | None:
         """What networks read of the period after that of the last `of`, shape (n, F), if a decision was made
         there already: what they would read now tells of later periods, too."""

@@ -21,6 +21,7 @@ from cosim.policies.learning.divergence import MOST_WEIGHT, unless_diverged
 from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import MeanField
+from cosim.policies.learning.spans import Spans
 from cosim.policies.learning.start import (
     EVERY_HOUR,
     NOTHING,
@@ -89,10 +90,9 @@ class Learner(Policy):
         if self.start is not None:
             self.needs = tuple(dict.fromkeys((*self.needs, *self.start.needs)))
             self.horizon_hours = self.start.horizon_hours
-        wanted = own.decide_hours or self.usual_hours
-        self.hold = 1 if hours is None else max(round(wanted / hours), 1)
-        """Periods for which a decision stands."""
-        self.decisions_per_day = 1.0 if hours is None else 24.0 / (hours * self.hold)
+        self.spans = Spans(spec, own.decide_hours or self.usual_hours)
+        """For how long a decision stands."""
+        self.decisions_per_day = self.spans.per_day
         self.gamma = own.discount ** (1.0 / self.decisions_per_day)
         """Discount from one decision to the next."""
         self.every = max(round(own.update_hours / 24.0 * self.decisions_per_day), 1)
@@ -114,7 +114,6 @@ class Learner(Policy):
         """What it expects of prices; None: what was seen last."""
         self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
         self._decision: Decision | None = None
-        self._age = 0
 
     @property
     def usual_hours(self) -> float:
@@ -187,11 +186,6 @@ class Learner(Policy):
         return self.view.hindsight_names
 
     @property
-    def _due(self) -> bool:
-        """Whether it is time to decide anew."""
-        return self._decision is None or self._age >= self.hold
-
-    @property
     def basis(self) -> str:
         """A shift means nothing without the rule that it departs from."""
         hours = 24.0 / self.decisions_per_day
@@ -201,7 +195,7 @@ class Learner(Policy):
     def looks_now(self) -> bool:
         """Before a decision, and whenever the rule that it started from looks."""
         starts = self.start is not None and plans(self.start) and self.start.looks_now
-        return starts or (self.foresight and not self.fallen and self._due)
+        return starts or (self.foresight and not self.fallen and self.spans.due)
 
     @property
     def critic_width(self) -> int:
@@ -214,13 +208,12 @@ class Learner(Policy):
         base = self._base(inputs, explore)
         if self.n == 0 or self.fallen:
             return base
-        decision, read = self._decision, None
-        if decision is None or self._due:
+        due, decision, read = self.spans.enter(inputs), self._decision, None
+        if due or decision is None:
             read = self.view.rows(inputs)
             decision = self._decision = self._anew(inputs, read, explore and not self.config.freeze)
-            self._age = 0
         shift = self._departure(inputs, decision, explore)
-        self._age += 1
+        self.spans.leave()
         self.view.remember(inputs)
         self._standing.keep(inputs, decision, read)
         return np.clip(base + shift, -1.0, 1.0)
@@ -270,7 +263,9 @@ class Learner(Policy):
             raise PolicyError("is to learn from a period in which it did not decide")
         decision.add(transition, self.view.net_kwh(transition.inputs))
         ended = bool(transition.terminated.any() or transition.truncated.any())
-        if decision.periods < self.hold and not ended:
+        following = self._standing.first
+        over = self.spans.due if following is None else following is not decision
+        if not (over or ended):
             return {}
         is_time = self._collect(self._experience(decision, transition, ended))
         return self._guarded(self._update, self._numbers()) if is_time else {}
@@ -324,7 +319,8 @@ class Learner(Policy):
         stays."""
         self._standing.clear()
         self.view.forget()
-        self._decision, self._age = None, 0
+        self.spans.reset()
+        self._decision = None
         if self.start is not None:
             self.start.reset()
         if self.expectation is not None:
@@ -379,7 +375,7 @@ class Learner(Policy):
             **super().state_dict(),
             "weights": self.weights(),
             "standing": self._standing.state(self._decision),
-            "age": self._age,
+            "spans": self.spans.state(),
             "view": self.view.state(),
             "fallen": self.fallen,
             "start": None if self.start is None else self.start.state_dict(),
@@ -391,7 +387,8 @@ class Learner(Policy):
         super().load_state_dict(state)
         self.load_weights(state["weights"])
         self._decision = self._standing.load_state(state["standing"])
-        self._age, self.fallen = int(state["age"]), bool(state["fallen"])
+        self.spans.load_state(state["spans"])
+        self.fallen = bool(state["fallen"])
         self.view.load_state(state["view"])
         if self.start is not None:
             self.start.load_state_dict(state["start"])

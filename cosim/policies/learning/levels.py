@@ -151,7 +151,7 @@ class LevelLearner(Rehearsing):
         """The mean action of the previous step is one more input."""
         own = self.config
         usual: Source = "public" if own.mean_field == "public" else "none"
-        return MeanAction(self.spec, own.mean_action or usual, self.hold)
+        return MeanAction(self.spec, own.mean_action or usual, self.spans.periods)
 
     # 1. Decide
 

@@ -82,7 +82,7 @@ class Prudent(Rehearsing):
     def _looks_again(self) -> bool:
         """Whether the coming day is looked at once more."""
         before = round(LOOKS_AGAIN_H / (self.spec.period_hours or LOOKS_AGAIN_H))
-        return self._leave is not None and not self._due and self._age == self.hold - before
+        return self._leave is not None and not self.spans.due and self.spans.left == before
 
     @property
     def looks_now(self) -> bool:

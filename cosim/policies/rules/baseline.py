@@ -19,8 +19,8 @@ from cosim.errors import PolicyError
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Spec
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
-"""Lowest feed-in and highest retail price of the run [EUR/kWh], an observation or a parameter: `.value`
-actions are mapped to `value_low x discharge efficiency` to `value_high / charge efficiency`."""
+"""Lowest feed-in and highest retail price of the own tariff [EUR/kWh], an observation or a parameter:
+`.value` actions are mapped to `value_low x discharge efficiency` to `value_high / charge efficiency`."""
 EXPECTED_PRICE = "expected_price"
 """Action on the price of electricity that heat sources reckon with: -1 feed-in, +1 retail."""
 HEAT_KINDS = ("heat_store", "building")
@@ -76,7 +76,7 @@ class Reader:
         )
 
     def price_band(self) -> tuple[FloatArray, FloatArray]:
-        """Lowest feed-in and highest retail price of the run [EUR/kWh], shape (n,) each."""
+        """Lowest feed-in and highest retail price of the own tariff [EUR/kWh], shape (n,) each."""
         return self.required(VALUE_LOW), self.required(VALUE_HIGH)
 
     def cheapest_ahead(self) -> FloatArray:

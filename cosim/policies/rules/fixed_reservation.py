@@ -23,8 +23,8 @@ class FixedReservationConfig(Config):
     value: float = setting(
         0.5,
         about="Value of a kWh stored in a battery, as a share of the way from the lowest feed-in price of "
-        "the run (0) to the highest retail price (1). No effect in bidding mode `setpoint`: devices follow "
-        "the rule.",
+        "the own tariff (0) to its highest retail price (1). No effect in bidding mode `setpoint`: devices "
+        "follow the rule.",
         ge=0,
         le=1,
     )
