@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -77,6 +77,14 @@ def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -
     if found["training"] and rule is not None:
         numbers |= _of_training(found["training"], rule["training"], learning_curve(found, rule))
     return numbers
+
+
+def share_alone(optima: Iterable[Values]) -> float:
+    """Share that each prosumer optimised by itself in hindsight captures, without trade: what scheduling
+    brings alone. Of the optima of one seed."""
+    best = [*optima]
+    greedy, alone, optimum = ([one[f"{name}_eur"] for one in best] for name in ("greedy", "alone", "optimum"))
+    return share_captured(greedy, alone, optimum)
 
 
 @dataclass(frozen=True, slots=True)

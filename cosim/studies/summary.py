@@ -14,7 +14,17 @@ from cosim.core.registry import nearest
 from cosim.errors import InputError, Problem
 from cosim.results.files import plain, write_json, write_text
 from cosim.studies.contenders import Contender
-from cosim.studies.measured import MEASURES, MODES, Fallen, Key, Values, fallen, learning_curve, measured
+from cosim.studies.measured import (
+    MEASURES,
+    MODES,
+    Fallen,
+    Key,
+    Values,
+    fallen,
+    learning_curve,
+    measured,
+    share_alone,
+)
 from cosim.studies.measures import Interval, interval
 from cosim.studies.store import Store
 from cosim.studies.study import RULE, Study
@@ -56,6 +66,9 @@ class Summary:
     """What the optimum leaves out."""
     fallen: Mapping[str, Mapping[int, Fallen]] = field(default_factory=dict)
     """Policy -> seed -> what fell back to its rule; only where something did."""
+    alone: Interval | None = None
+    """Share that each prosumer optimised by itself in hindsight captures, without trade; None if nothing is
+    known of it."""
 
     def row(self, contender: Contender, key: Key) -> Row | None:
         """The row of a policy's measure, if it has one."""
@@ -97,9 +110,12 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
             curves.setdefault(contender.stem, {})[seed] = learning_curve(own, rule)
             if back := fallen(own):
                 fell.setdefault(contender.stem, {})[seed] = back
+    best = [_optima_of(study, found, seed) for seed in study.seeds]
+    whole = [optima for optima in best if len(optima) == len(study.windows.tests)]
+    alone = interval([share_alone(optima.values()) for optima in whole]) if whole else None
     notes = condensed(note for values in found.values() for note in values.get("notes", ()))
     rows = tuple(_rows(study, numbers, against))
-    return Summary(study, against, rows, numbers, chosen, curves, notes, fell)
+    return Summary(study, against, rows, numbers, chosen, curves, notes, fell, alone)
 
 
 def condensed(notes: Iterable[str]) -> tuple[str, ...]:
@@ -137,13 +153,18 @@ def _of_seed(
     study: Study, found: Mapping[str, Values], contender: Contender, seed: int
 ) -> tuple[Values | None, dict[str, Values], Values | None]:
     """What was found with a seed: by the policy, the optima by window, and the rule in training."""
-    optima = {window.name: Unit(study, "optimum", RULE, seed, window).name for window in study.windows.tests}
     rule = Unit(study, "rule", study.rule(contender.bidding), seed).name
     return (
         found.get(Unit(study, "policy", contender, seed).name),
-        {window: found[name] for window, name in optima.items() if name in found},
+        _optima_of(study, found, seed),
         found.get(rule),
     )
+
+
+def _optima_of(study: Study, found: Mapping[str, Values], seed: int) -> dict[str, Values]:
+    """The optima of a seed that are there, by window."""
+    optima = {window.name: Unit(study, "optimum", RULE, seed, window).name for window in study.windows.tests}
+    return {window: found[name] for window, name in optima.items() if name in found}
 
 
 def _rows(
@@ -226,6 +247,7 @@ def _content(summary: Summary) -> dict[str, Any]:
             for contender in summary.study.contenders
             for seed, values in summary.numbers.get(contender.stem, {}).items()
         ],
+        "share_captured_alone": None if summary.alone is None else asdict(summary.alone),
         "notes": list(summary.notes),
     }
 

@@ -46,8 +46,9 @@ def cells_of(summary: Summary) -> tuple[list[str], list[list[str]]]:
 
 
 def notes(summary: Summary) -> Iterator[str]:
-    """What belongs to the figures: whose seeds are missing, who fell back to a rule, what was tuned, what the
-    optimum leaves out."""
+    """What belongs to the figures: what there is to gain without trade, whose seeds are missing, who fell
+    back to a rule, what was tuned, what the optimum leaves out."""
+    yield from alone_text(summary)
     yield from _missing(summary)
     yield from (
         f"{label_of(summary, contender)} {text}."
@@ -69,6 +70,13 @@ def judged_text(summary: Summary) -> str:
     windows = summary.study.windows.tests
     tests = ", ".join(_window_text(one) for one in windows)
     return f"Judged, frozen, in {tests}; {windows[0].duration} each."
+
+
+def alone_text(summary: Summary) -> Iterator[str]:
+    """What scheduling brings without trade, as a sentence; none if it is not known."""
+    if summary.alone is not None:
+        share = interval_text(summary.alone, 3)
+        yield f"Each prosumer optimised by itself in hindsight, without trade, captures {share}."
 
 
 def _window_text(window: Window) -> str:

@@ -68,6 +68,12 @@ def test_who_is_better_is_told_from_who_may_be(summary: Summary) -> None:
     assert "Above: `mf-ppo, federated`. Below: `utility-only`." in text
     assert "Not told apart: `community-planner`; `mf-ppo, none`." in text
     assert "Optimum of reference-100: relaxed: x." in text
+    known = replace(summary, alone=interval([0.1, 0.2]))
+    text = page.quality({"reference-100": lambda against: known}, EXTENT)
+    assert (
+        "reference-100: each prosumer optimised by itself in hindsight, without trade, captures 0.150 ["
+        in text
+    )
 
 
 def test_who_fell_back_to_a_rule_is_told_below_the_table(summary: Summary) -> None:

@@ -19,9 +19,11 @@ from cosim.policies.learning.checkpoint import read
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import evaluate
 from cosim.studies.measured import Key
+from cosim.studies.measures import interval
 from cosim.studies.store import Store
 from cosim.studies.study import Study
-from cosim.studies.summary import Summary, summarise, write_results
+from cosim.studies.summary import Summary, content, summarise, write_results
+from cosim.studies.tables import notes
 from cosim.studies.units import Result, Unit, units_of
 from cosim.studies.windows import Window
 
@@ -66,6 +68,30 @@ def test_the_utility_alone_captures_nothing_and_others_something(
     # No learner, no rule in training; and a rule is judged once a window.
     assert not [unit for unit in units_of(found) if unit.kind == "rule"]
     assert summary.row(found.contenders[0], Key("share_captured", "deterministic")) is None
+
+
+def test_what_each_could_gain_without_trade_is_told(study: Callable[..., Study], tmp_path: Path) -> None:
+    """Against the policy that does so: who does not trade at all captures no more."""
+    found = study("utility-only", seeds=2)
+    evaluate(found, tmp_path)
+    summary = summarise(found, tmp_path)
+    optima = [
+        json.loads((tmp_path / "units" / f"optimum.{window.stem}_{seed}.json").read_text())["result"]
+        for seed in found.seeds
+        for window in found.windows.tests
+    ]
+    gained = [
+        sum(one["greedy_eur"] - one["alone_eur"] for one in own)
+        / sum(one["greedy_eur"] - one["optimum_eur"] for one in own)
+        for own in (optima[:2], optima[2:])
+    ]
+    assert summary.alone is not None
+    expected = interval(gained)
+    assert (summary.alone.mean, summary.alone.low) == pytest.approx((expected.mean, expected.low))
+    assert all(0.0 < share < 1.0 for share in gained)
+    (said,) = [text for text in notes(summary) if "by itself in hindsight, without trade" in text]
+    assert f"captures {np.mean(gained):.3f} [" in said
+    assert content(summary)["share_captured_alone"]["mean"] == pytest.approx(np.mean(gained))
 
 
 def test_a_learner_is_judged_both_ways_and_its_learning_is_priced(

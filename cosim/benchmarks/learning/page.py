@@ -18,7 +18,7 @@ from cosim.results.show import number
 from cosim.studies.contenders import Contender
 from cosim.studies.measured import BEST_SHARE, SHARE, STOCHASTIC, Key
 from cosim.studies.summary import Row, Summary
-from cosim.studies.tables import fallen_texts, interval_text
+from cosim.studies.tables import alone_text, fallen_texts, interval_text
 
 SECTIONS = ("quality", "prudence", "ablation", "size", "scale")
 """Generated parts of the page, in this order."""
@@ -61,8 +61,9 @@ def quality(summaries: Mapping[str, Callable[[str | None], Summary]], extent: Ex
             summary = summary_against(rule)
             parts.append(f"### {name}, bidding by {bidding}\n\n{_table(summary, bidding, COLUMNS)}")
             parts.append(_verdict(summary, bidding, rule))
-        notes = summary_against(None).notes
-        parts += [f"Optimum of {name}: {'; '.join(notes)}."] if notes else []
+        summary = summary_against(None)
+        parts += [f"{name}: {text[0].lower()}{text[1:]}" for text in alone_text(summary)]
+        parts += [f"Optimum of {name}: {'; '.join(summary.notes)}."] if summary.notes else []
     return "\n\n".join(parts)
 
 
