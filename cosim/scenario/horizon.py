@@ -16,8 +16,10 @@ from cosim.scenario.nested import error, raise_inside
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(minute|hour|day|week)s?\s*")
-_LONGEST_DAYS = 3660
-_YEARS = (1900, 2200)
+LONGEST_DAYS = 3660
+"""As long as a run may be [days]."""
+YEARS = (1900, 2200)
+"""First and last year in which one may start."""
 
 
 def parse_duration(text: Any) -> timedelta:
@@ -33,8 +35,8 @@ def parse_duration(text: Any) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is not a duration (write for example `2 days`, `36 hours` or `1 week`)")
     minutes = float(match[1]) * _MINUTES[match[2]]
-    if not 0 < minutes <= _LONGEST_DAYS * 24 * 60:
-        raise ValueError(f"{text!r} is not between a step and {_LONGEST_DAYS:,} days (check the unit)")
+    if not 0 < minutes <= LONGEST_DAYS * 24 * 60:
+        raise ValueError(f"{text!r} is not between a step and {LONGEST_DAYS:,} days (check the unit)")
     return timedelta(minutes=minutes)
 
 
@@ -53,8 +55,8 @@ def _parse_start(value: Any) -> datetime:
         start = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is not a date and time (write for example `2016-06-06 00:00`)") from None
-    if not _YEARS[0] <= start.year <= _YEARS[1]:
-        raise ValueError(f"the year {start.year} is not between {_YEARS[0]} and {_YEARS[1]}")
+    if not YEARS[0] <= start.year <= YEARS[1]:
+        raise ValueError(f"the year {start.year} is not between {YEARS[0]} and {YEARS[1]}")
     if start.tzinfo is not None:
         raise ValueError(f"{value!r} has an offset (write local time and name the zone in `zone`)")
     return start

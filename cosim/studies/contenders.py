@@ -77,7 +77,7 @@ def contenders_of(texts: Sequence[str], biddings: Sequence[str] = ("reservation"
                 named += _of_file(Path(item)) if item.endswith((".yaml", ".yml")) else [_parsed(item)]
             except InputError as error:
                 problems += error.problems
-    problems += _twice([name for name, _, _ in named], Problem("", "name one NAME@KIND", "--policies"))
+    problems += _twice([name for name, _, _ in named], "name one NAME@KIND", "--policies")
     for mode in biddings:
         if mode not in BIDDING:
             problems.append(
@@ -104,7 +104,7 @@ def own_contenders(scenario: Scenario, biddings: Sequence[str]) -> list[Contende
     rule = contenders_of(["self-consumption"], biddings)
     plain = scenario.model_dump(mode="json")["policies"]
     names = [rule[0].name, *(_label(name, use) for name, use in plain.items() if use["kind"] != rule[0].kind)]
-    problems = _twice(names, Problem("", "rename the label, or name policies with --policies", "policies"))
+    problems = _twice(names, "rename the label, or name policies with --policies", "policies")
     if problems:
         raise InputError(problems)
     own = [
@@ -121,11 +121,11 @@ def _label(name: str, use: Mapping[str, Any]) -> str:
     return str(use["kind"]) if name == "default" else name
 
 
-def _twice(names: Sequence[str], kind: Problem) -> list[Problem]:
-    """A problem of that kind for each name whose files would be another's, too."""
+def _twice(names: Sequence[str], remedy: str, path: str) -> list[Problem]:
+    """Names whose files would be another's, too."""
     stems = [_stem(name) for name in names]
     return [
-        replace(kind, message=f"has {name!r} twice")
+        Problem(f"has {name!r} twice", remedy, path)
         for name, stem in dict(zip(names, stems, strict=True)).items()
         if stems.count(stem) > 1
     ]

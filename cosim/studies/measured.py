@@ -81,7 +81,7 @@ def measured(found: Values, optima: Mapping[str, Values], rule: Values | None) -
 
 def share_alone(optima: Iterable[Values]) -> float:
     """Share that each prosumer optimised by itself in hindsight captures, without trade: what scheduling
-    brings alone. Of the optima of one seed."""
+    brings alone. Of the optima of one seed; NaN where nothing can be gained."""
     best = [*optima]
     greedy, alone, optimum = ([one[f"{name}_eur"] for one in best] for name in ("greedy", "alone", "optimum"))
     return share_captured(greedy, alone, optimum)

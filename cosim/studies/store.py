@@ -64,8 +64,14 @@ class Store:
         """Keep what came of a unit; what it learnt first, so that a unit that is done is whole.
 
         Raises:
-            OutputError: if it cannot be written.
+            OutputError: if it cannot be written, or a file that it was computed from is not what it was when
+                the study began.
         """
+        changed = unit.study.sources.changed()
+        if changed:
+            raise OutputError(
+                f"{unit.name} is not kept: {', '.join(changed)} changed while the study ran (start it again)"
+            )
         self.keep(unit, result.learnt)
         content = {
             "study": unit.study.digest(),

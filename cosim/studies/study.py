@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cosim
@@ -20,7 +20,7 @@ from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
 from cosim.studies.contenders import Bidding, Contender
 from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
-from cosim.studies.sources import of_contender, of_scenario
+from cosim.studies.sources import Sources
 from cosim.studies.windows import Window, Windows
 
 FORMAT = 2
@@ -52,8 +52,8 @@ class Study:
     or where there is none against the first."""
     probe: Probe | None = None
     """How exploitability is sampled; None: it is not."""
-    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Hashes of files and modules that the scenario names."""
+    sources: Sources = field(default_factory=Sources, repr=False)
+    """What is in the files and modules that the scenario and policies name, when the study begins."""
 
     @classmethod
     def of(
@@ -69,9 +69,9 @@ class Study:
         probe: Probe | None = None,
     ) -> Study:
         """The study of a scenario."""
-        base, who = base_of(scenario), tuple(contenders)
-        files = of_scenario(scenario)
-        return cls(base, windows, who, tuple(seeds), passes, regret, tuple(rules), probe, files)
+        base, who, compared = base_of(scenario), tuple(contenders), tuple(rules)
+        sources = Sources.of(scenario, [*who, *compared], () if probe is None else (probe.stranger,))
+        return cls(base, windows, who, tuple(seeds), passes, regret, compared, probe, sources)
 
     def rule(self, bidding: Bidding) -> Contender:
         """The rule that learners of a bidding mode start from."""
@@ -119,7 +119,7 @@ class Study:
                 f"{scenario.prosumer_count:,} prosumers over {window.days:g} days are too many for one "
                 f"linear programme (who has devices for heat counts as {HEATED})"
             )
-            most = MOST // counted(scenario) // self.periods(1.0)
+            most = MOST // counted(scenario) * scenario.horizon.step_minutes // (24 * 60)
             raise InputError(Problem(text, f"at most {most} days, or fewer prosumers", path="--test-days"))
 
     def _made(self, contender: Contender) -> None:
@@ -144,19 +144,16 @@ class Study:
         base["market"] = {**base["market"], "bidding": None}
         base["labels"] = sorted(self.base["policies"])
         found = {"format": FORMAT, "cosim": cosim.__version__, "scenario": base, **self.windows.content()}
-        return found | ({"files": dict(self.sources)} if self.sources else {})
-
-    def sources_of(self, contender: Contender) -> Mapping[str, str]:
-        """Hashes of files and modules that a policy is made from."""
-        return of_contender(contender, Path(self.base.get("folder") or "."))
+        return found | ({"files": dict(self.sources.scenario)} if self.sources.scenario else {})
 
     def digest(self) -> str:
         """Hash of what all results depend on: two studies with the same one may share a folder."""
         return digest_of(self.common())
 
-    def periods(self, days: float) -> int:
-        """Settlement periods in so many days."""
-        return round(days * 24 * 60 / float(self.base["horizon"]["step_minutes"]))
+    def periods(self, window: Window) -> int:
+        """Settlement periods of a window."""
+        horizon = self.base["horizon"]
+        return window.length(horizon["zone"]) // timedelta(minutes=horizon["step_minutes"])
 
     def content(self) -> dict[str, Any]:
         """As plain values, for people."""

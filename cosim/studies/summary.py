@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def summarise(study: Study, folder: Path, against: str | None = None, missing: b
                 fell.setdefault(contender.stem, {})[seed] = back
     best = [_optima_of(study, found, seed) for seed in study.seeds]
     whole = [optima for optima in best if len(optima) == len(study.windows.tests)]
-    alone = interval([share_alone(optima.values()) for optima in whole]) if whole else None
+    shares = [share for optima in whole if isfinite(share := share_alone(optima.values()))]
+    alone = interval(shares) if shares else None
     notes = condensed(note for values in found.values() for note in values.get("notes", ()))
     rows = tuple(_rows(study, numbers, against))
     return Summary(study, against, rows, numbers, chosen, curves, notes, fell, alone)

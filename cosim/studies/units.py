@@ -77,7 +77,7 @@ class Unit:
             found["policy"] = self.contender.content()
         else:
             found["window"] = self.window.content()
-        files = {} if self.window is not None else self.study.sources_of(self.contender)
+        files = {} if self.window is not None else self.study.sources.of_policy(self.contender)
         return digest_of(found | ({"files": dict(files)} if files else {}))
 
     def _tried(self) -> list[list[dict[str, Any]]]:
@@ -91,8 +91,8 @@ class Unit:
         if self.window is not None:
             return 1
         if self.kind == "rule":
-            return periods(windows.train.days)
-        train, tests = periods(windows.train.days), sum(periods(window.days) for window in windows.tests)
+            return periods(windows.train)
+        train, tests = periods(windows.train), sum(map(periods, windows.tests))
         alone = 0 if self.study.probe is None else self.study.probe.periods(train, tests)
         return self._before_judging + len(MODES) * tests + alone
 
@@ -101,7 +101,7 @@ class Unit:
         often = trials(self.contender)
         if load(self.contender.kind).learns:
             often += self.study.passes
-        return often * self.study.periods(self.study.windows.train.days)
+        return often * self.study.periods(self.study.windows.train)
 
     def compute(self, tell: Tell = silent, keep: Keep = forget) -> Result:
         """Do the work.
@@ -154,7 +154,7 @@ class Unit:
         place = Place(
             study.base, self.seed, contender, trained.weights, study.probe.stranger, tuple(trained.fallen)
         )
-        tests = sum(study.periods(window.days) for window in study.windows.tests)
+        tests = sum(map(study.periods, study.windows.tests))
         tell = after(self._before_judging + len(MODES) * tests, tell)
         return exploitability(place, study.windows, study.probe, staying, tell)
 
@@ -170,7 +170,7 @@ class Unit:
                 explore = mode == MODES[0]
                 on = after(done, tell)
                 episode = judge(scenario, trained.weights, explore=explore, fallen=trained.fallen, tell=on)
-                done += study.periods(test.days)
+                done += study.periods(test)
                 weeks.append({"window": test.name, "mode": mode, **episode.content()})
                 if study.regret and explore:
                     weeks[-1]["regret_eur"] = _regret_eur(scenario, episode).tolist()

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cosim.errors import InputError, Problem
-from cosim.scenario.horizon import duration_text
+from cosim.scenario.horizon import LONGEST_DAYS, YEARS, duration_text
 
 TRAIN_WEEK, TRAIN_DAYS = 4, 119
 """ISO week in which training begins by default, and how long it takes [days]: winter to nearly summer. It
@@ -18,8 +18,6 @@ begins when the first judged week is over: most of a SimBench winter lies in Jan
 TEST_WEEKS = {"winter": 3, "spring": 21, "summer": 29, "autumn": 42}
 """ISO weeks that policies are judged in by default: in no year does one lie in the time of training."""
 TEST_DAYS = 7
-LONGEST_DAYS = 3660
-"""As long as a scenario may be [days]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,12 @@ class Window:
         return duration_text(timedelta(days=self.days))
 
     def length(self, zone: str) -> timedelta:
-        """How long it really is in a time zone."""
-        begin, end = (
-            moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in (self.start, self.end)
-        )
-        return end - begin
+        """How long it really is in a time zone. Of an end that comes twice or not at all it is the earlier
+        moment: another window that starts there or later shares no time with this one."""
+        local = ZoneInfo(zone)
+        begin = self.start.replace(tzinfo=local).astimezone(UTC)
+        ends = (self.end.replace(tzinfo=local, fold=fold).astimezone(UTC) for fold in (0, 1))
+        return min(ends) - begin
 
     @property
     def stem(self) -> str:
@@ -166,8 +165,11 @@ def _moment(text: str, option: str, problems: list[Problem]) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         found = None
-    if found is None or found.tzinfo is not None:
-        remedy = "write for example 2016-01-18, or 2016-01-18 12:00, in the scenario's local time"
+    if found is None or found.tzinfo is not None or not YEARS[0] <= found.year <= YEARS[1]:
+        remedy = (
+            "write for example 2016-01-18, or 2016-01-18 12:00, in the scenario's local time, of a year from "
+            f"{YEARS[0]} to {YEARS[1]}"
+        )
         problems.append(Problem(f"{text!r} is not a date", remedy, path=option))
         return datetime.min
     return found

@@ -46,8 +46,6 @@ def frame():
         ({"start": "2016-01-08"}, [4, 5]),
         ({"end": "2016-01-07 06:15"}, [0]),
         ({"start": "2016-01-07T05:15Z", "end": "2016-01-08"}, [1, 2, 3]),
-        ({"start": "2016-03-27 02:30"}, []),  # clocks are put forward: there is no such time
-        ({"end": "2016-10-30 02:30"}, [0, 1, 2, 3, 4, 5]),  # put back: there are two
         ({"hours": (6, 7)}, [0, 1, 2, 5]),
         ({"hours": (6.25, 6.5)}, [1, 2]),
         ({"hours": (22, 6.25)}, [0, 4]),
@@ -56,6 +54,22 @@ def frame():
 )
 def test_filters(frame, filters, expected):
     assert select(frame, **filters).index.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"start": "2016-03-27 02:30"}, [1, 2, 3]),  # the clock never shows it: from three o'clock on
+        ({"end": "2016-03-27 02:30"}, [0]),
+        ({"start": "2016-10-30 02:30"}, [2, 3]),  # it shows it twice: the earlier one
+        ({"end": "2016-10-30 02:30"}, [0, 1]),
+    ],
+)
+def test_times_at_which_clocks_change_are_found(frame, bounds, expected):
+    utc = ["2016-03-27 00:30", "2016-03-27 01:00", "2016-10-30 00:30", "2016-10-30 01:30"]
+    times = pd.to_datetime(utc).tz_localize("UTC").tz_convert("Europe/Berlin")
+    rows = frame.iloc[:4].assign(time=times)
+    assert select(rows, **bounds).index.tolist() == expected
 
 
 def test_all_wrong_filters_are_told_at_once(frame):

@@ -424,6 +424,30 @@ def test_in_the_evening_it_looks_at_tomorrow() -> None:
     assert looked == [0, 17]
 
 
+@pytest.mark.parametrize(
+    ("start", "looks"),
+    [
+        ("2016-06-10 00:00", 17.0),
+        ("2016-03-26 09:00", 3.0),  # two o'clock is left out: as soon as there is a clock again
+        ("2016-03-26 10:00", 4.0),  # nobody saw three o'clock come so soon: an hour later
+        ("2016-10-29 09:00", 2.0),
+    ],
+)
+def test_it_looks_once_more_whatever_clocks_do(kit: Any, start: str, looks: float) -> None:
+    policy, plain = made(HOURLY, n=20), sample_inputs(HOURLY, 20, np.random.default_rng(0))
+    sine, cosine = (HOURLY.observation_index(name) for name in ("hour_sin", "hour_cos"))
+    looked: list[float] = []
+    for hour in kit.clock(start, 60, 23).hour_of_day:
+        observation = plain.observation.copy()
+        observation[:, sine], observation[:, cosine] = np.sin(hour * np.pi / 12), np.cos(hour * np.pi / 12)
+        inputs = lit(replace(plain, observation=observation), HOURLY, DULL)
+        asked, before = policy.looks_now, policy._leave is not None and policy._leave.seen_again
+        policy.act(inputs if asked else replace(inputs, outlook=None))
+        assert policy._leave is not None
+        looked += [hour] if policy._leave.seen_again and not before else []
+    assert looked == [looks]
+
+
 def learnt_if(gift: float) -> tuple[MeanFieldPPO, FloatArray, FloatArray]:
     """What was learnt of a day on which those who were held got so much more; what is read, and who was."""
     policy = made(n=400)

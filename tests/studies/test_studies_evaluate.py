@@ -4,7 +4,6 @@ work is spread."""
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -282,31 +281,3 @@ def test_who_has_devices_for_heat_counts_for_more(study: Callable[..., Study]) -
     long = replace(windows, tests=(Window("long", datetime(2016, 7, 1), 500.0),))
     with pytest.raises(InputError, match=r"--test-days: 5 prosumers .* counts as 6\).*at most 416 days"):
         study("zip", windows=long, groups=[group]).check()
-
-
-@pytest.mark.parametrize("change", ["file", "module", "weights"])
-def test_a_file_of_other_content_makes_another_study(
-    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
-    """Though its name is the same: units are computed anew, and not mixed with old ones."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "own_digest", raising=False)  # that of another folder
-    prices, module, weights = (tmp_path / name for name in ("prices.csv", "own_digest.py", "kept.pt"))
-    prices.write_text("time,price\n2016-01-01,0.3\n")
-    module.write_text("from cosim.policies.rules.self_consumption import SelfConsumption as Mine\n")
-    weights.write_bytes(b"1")
-
-    def digests() -> tuple[str, ...]:
-        tariff = {"retail": {"file": "prices.csv", "unit": "EUR/kWh"}, "feed_in": 0.05}
-        found = study(
-            "zip,own_digest:Mine,mf-q:weights=kept.pt", folder=tmp_path, tariffs={"default": tariff}
-        )
-        return tuple(Unit(found, "policy", who, 1).digest() for who in found.contenders)
-
-    before = digests()
-    assert digests() == before
-    file = {"file": prices, "module": module, "weights": weights}[change]
-    file.write_bytes(file.read_bytes() + b"\n")
-    differ = [one != other for one, other in zip(before, digests(), strict=True)]
-    expected = {"file": (True, True, True), "module": (False, True, False), "weights": (False, False, True)}
-    assert tuple(differ) == expected[change]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cosim.errors import InputError
-from cosim.studies.windows import windows_of
+from cosim.studies.windows import Window, windows_of
 
 
 def test_by_default_a_season_each_is_judged_beside_training() -> None:
@@ -54,6 +54,17 @@ def test_a_window_is_as_long_as_the_calendar_says(start: str, days: float, hours
     assert window.length("UTC") == timedelta(days=days)
 
 
+@pytest.mark.parametrize("end", ["2016-03-27 02:30", "2016-10-30 02:30"])
+def test_where_clocks_change_no_time_is_shared_with_what_starts_at_an_end(end: str) -> None:
+    """Neither if the clock never shows that end, nor if it shows it twice."""
+    over = datetime.fromisoformat(end)
+    before = Window("before", over - timedelta(days=1), 1.0)
+    zone = ZoneInfo("Europe/Berlin")
+    ended = before.start.replace(tzinfo=zone).astimezone(UTC) + before.length("Europe/Berlin")
+    assert ended <= over.replace(tzinfo=zone).astimezone(UTC)
+    assert ended <= (over + timedelta(minutes=30)).replace(tzinfo=zone).astimezone(UTC)
+
+
 def test_windows_that_overlap_are_refused() -> None:
     with pytest.raises(InputError) as caught:
         windows_of(2016, "2016-03-01", 30, ["a=2016-02-25", "b=2016-03-30", "c=2016-03-31"], 7)
@@ -75,6 +86,8 @@ def test_windows_that_touch_are_none_that_overlap() -> None:
     [
         ("soon", (), "--train: 'soon' is not a date"),
         (None, ("x=2016-02-30",), "--test: '2016-02-30' is not a date"),
+        (None, ("0001-01-01",), "--test: '0001-01-01' is not a date .*of a year from 1900 to 2200"),
+        ("9999-12-30", (), "--train: '9999-12-30' is not a date .*of a year from 1900 to 2200"),
         (None, ("2016-08-01T00:00+01:00",), "--test: .* is not a date .*local time"),
         (None, ("a=2016-08-01", "a=2016-09-01"), "two windows called 'a'"),
     ],

@@ -183,8 +183,8 @@ def accepts(kind: str, parameters: Parameters) -> bool:
 
 
 def contenders(extent: Extent, name: str = ELECTRIC) -> list[Contender]:
-    """Who is compared on a reference case, in every bidding mode there; in the first one also the default
-    learner otherwise than by default: on the electric case with most prudence, with heat without parts."""
+    """Who is compared on a reference case, in every bidding mode there. In the first mode the default learner
+    takes part once more: on the electric case with prudence, with heat also without some of its parts."""
     modes = extent.biddings_on(name)
     plain = [*extent.rules, *(one.contender() for kind in extent.kinds for one in variants(kind))]
     special: list[Contender] = []

@@ -263,12 +263,15 @@ class Learner(Policy):
             raise PolicyError("is to learn from a period in which it did not decide")
         decision.add(transition, self.view.net_kwh(transition.inputs))
         ended = bool(transition.terminated.any() or transition.truncated.any())
-        following = self._standing.first
-        over = self.spans.due if following is None else following is not decision
-        if not (over or ended):
+        if not (ended or self._is_over(decision, transition.next_inputs)):
             return {}
         is_time = self._collect(self._experience(decision, transition, ended))
         return self._guarded(self._update, self._numbers()) if is_time else {}
+
+    def _is_over(self, decision: Decision, following: PolicyInputs) -> bool:
+        """Whether another decision stands in the period that follows; where gates close early it is known."""
+        other = self._standing.first
+        return self.spans.begins(following) if other is None else other is not decision
 
     def _experience(self, decision: Decision, transition: Transition, ended: bool) -> Experience:
         """A decision that is over."""

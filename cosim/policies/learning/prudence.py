@@ -231,6 +231,8 @@ class Leave:
         self._drawn, self.expected = drawn, expected
         self.held: BoolArray = drawn >= share
         """Who keeps to the rule."""
+        self.seen_again = False
+        """Whether the coming day was looked at once more."""
 
     def narrow(self, share: FloatArray) -> None:
         """Some may no longer; nobody may who could not before."""
@@ -238,12 +240,13 @@ class Leave:
 
     def state(self) -> dict[str, Any]:
         """A copy."""
-        return {"drawn": self._drawn.copy(), "held": self.held.copy(), "expected": self.expected.copy()}
+        arrays = {"drawn": self._drawn.copy(), "held": self.held.copy(), "expected": self.expected.copy()}
+        return {**arrays, "seen_again": self.seen_again}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Leave:
         """From `state`."""
         drawn = np.array(state["drawn"], dtype=float)
         found = cls(drawn, np.ones_like(drawn), np.array(state["expected"], dtype=float))
-        found.held = np.array(state["held"], dtype=bool)
+        found.held, found.seen_again = np.array(state["held"], dtype=bool), bool(state["seen_again"])
         return found

@@ -82,7 +82,7 @@ class Prudent(Rehearsing):
     def _looks_again(self) -> bool:
         """Whether the coming day is looked at once more."""
         before = round(LOOKS_AGAIN_H / (self.spec.period_hours or LOOKS_AGAIN_H))
-        return self._leave is not None and not self.spans.due and self.spans.left == before
+        return self._leave is not None and not self._leave.seen_again and 0 < self.spans.left <= before
 
     @property
     def looks_now(self) -> bool:
@@ -113,7 +113,9 @@ class Prudent(Rehearsing):
         """Without what is taken back."""
         if self._leave is None or self.prudence is None:
             return decision.shift
-        if self._looks_again and self._sees_a_day(inputs):
+        again = self._looks_again and inputs.outlook is not None
+        self._leave.seen_again |= again
+        if again and self._sees_a_day(inputs):
             foretold, tries = self._foretold(inputs), explore and not self.config.freeze
             self._leave.narrow(self.prudence.share(foretold, self._leave.expected, self._finds_out(tries)))
         return np.where(self._leave.held[:, None], 0.0, decision.shift)

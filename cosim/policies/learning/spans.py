@@ -21,8 +21,9 @@ class Spans:
     """Counts periods from one decision to the next. The hour is read off the observation; where it is not
     observed, a day has always 24 hours.
 
-    A span whose end falls into a clock change ends with the period before or after it, and the next is as
-    much longer or shorter.
+    Where clocks are put back, a span is as much longer; where they are put forward, as much shorter. An end
+    that is left out then comes with the next period, or one later if nobody could foresee it; the next span
+    ends in time. Spans no longer than the leap stay as they are.
 
     Args:
         spec: Names the columns, and says how long a period is.
@@ -45,7 +46,7 @@ class Spans:
 
     @property
     def due(self) -> bool:
-        """Whether one is due in the coming period."""
+        """Whether one is due in the coming period, unless clocks are put back before it."""
         return self._age >= self.periods
 
     @property
@@ -53,14 +54,16 @@ class Spans:
         """Periods of the span that remain, the coming one among them."""
         return self.periods - self._age
 
+    def begins(self, following: PolicyInputs) -> bool:
+        """Whether one is due in the coming period, whose inputs are known."""
+        return self.due and self._moved(self._hour_of(following)) >= 0
+
     def enter(self, inputs: PolicyInputs) -> bool:
-        """A period begins, with at least one prosumer: whether a decision is due in it."""
-        due, hour = self.due, self._hour_of(inputs)
-        self._age += self._moved(hour)
-        if due:
-            self._age = int(math.fmod(self._age, self.periods))
+        """The coming period begins, with at least one prosumer: whether a decision is due in it."""
+        begins, hour = self.begins(inputs), self._hour_of(inputs)
+        self._age += self._moved(hour) - (self.periods if begins else 0)
         self._hour = (hour + (self._period_hours or 0.0)) % 24.0
-        return due
+        return begins
 
     def leave(self) -> None:
         """That period is over."""
@@ -76,11 +79,12 @@ class Spans:
         return float(np.arctan2(sine, cosine) * 12.0 / np.pi) % 24.0
 
     def _moved(self, hour: float) -> int:
-        """By how many periods the clock was put forward just before a period that starts at `hour`."""
+        """By how many periods clocks were put forward just before a period that starts at `hour`, whole spans
+        aside."""
         leap = (hour - self._hour + 12.0) % 24.0 - 12.0
         if self._period_hours is None or not abs(leap) < CLOCK_CHANGE_H + ROUNDING:
             return 0
-        return round(leap / self._period_hours)
+        return int(math.fmod(round(leap / self._period_hours), self.periods))
 
     def state(self) -> dict[str, Any]:
         """Where in a span it is, as plain values."""
