@@ -3,6 +3,8 @@ market is kept apart (`mean_field`); nothing of another prosumer is in either.""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cosim.bidding.bidder import Known
@@ -10,12 +12,12 @@ from cosim.bidding.fields import name_of, slots
 from cosim.bidding.heat_records import costs_of
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.clock import Period
-from cosim.core.records import Field
+from cosim.core.records import NET_FORECAST, Field
 from cosim.devices.fleet import Fleet, FleetState
 
 INFINITE = float("inf")
 COMMON = (
-    Field("net_forecast_kwh", "kWh", -INFINITE, INFINITE, "Own energy of the period if nothing is flexible."),
+    Field(NET_FORECAST, "kWh", -INFINITE, INFINITE, "Own energy of the period if nothing is flexible."),
     Field("retail_price", "EUR/kWh", -INFINITE, INFINITE, "Price of the utility's energy, all included."),
     Field("feed_in_price", "EUR/kWh", -INFINITE, INFINITE, "What the utility pays."),
     Field("bid_ceiling", "EUR/kWh", -INFINITE, INFINITE, "Highest trade price not dearer than the utility."),
@@ -120,4 +122,4 @@ class Observer:
 
 
 def _renamed(field: Field, kind: str, slot: int) -> Field:
-    return Field(name_of(kind, slot, field.name), field.unit, field.low, field.high, field.about)
+    return replace(field, name=name_of(kind, slot, field.name))

@@ -137,8 +137,8 @@ def _contenders(
 
 def _rules(
     text: str | None, scenario: Scenario, windows: Windows, contenders: Sequence[Contender]
-) -> list[Contender]:
-    """The rules that learning is measured against, as they stand: what is asked for, or what learners say."""
+) -> dict[str, Contender]:
+    """The rule that each learner is measured against, as it stands: what is asked for, or what it says."""
     from cosim.studies.contenders import contenders_of
     from cosim.studies.start_rules import start_rules
 
@@ -147,7 +147,8 @@ def _rules(
     found = contenders_of([text])
     if len(found) > 1:
         raise InputError(Problem(f"{text!r} is more than one policy", "name one", path="--rule"))
-    return [replace(found[0], tune=False)]
+    rule = replace(found[0], tune=False)
+    return {one.stem: replace(rule, bidding=one.bidding) for one in contenders}
 
 
 def _study(scenario: Scenario, windows: Windows, contenders: Sequence[Contender], **extent: Any) -> Study:

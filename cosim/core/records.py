@@ -23,6 +23,8 @@ SELL = -1
 """Side of an ask; equal to the sign of the energy that the seller injects."""
 NO_LIMIT = -1
 """Value of `Orders.limit` for an order without a shared limit."""
+NET_FORECAST = "net_forecast_kwh"
+"""Name of the observation of the own energy of a period if nothing is flexible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +245,6 @@ class Field:
     low: float
     high: float
     about: str
+    part_of: str = ""
+    """Name of an observation that this energy is counted in as well, though it hangs on what was decided
+    before; empty: of none."""

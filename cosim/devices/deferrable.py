@@ -28,7 +28,7 @@ from cosim.core.clock import Clock, Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.envelope import Envelope, Store
-from cosim.core.records import Field
+from cosim.core.records import NET_FORECAST, Field
 from cosim.devices.base import Device, Draws, Ranges, Role, Site, State
 from cosim.devices.daily import Daily, Span, first_whole, last_whole
 from cosim.devices.deferrable_kernel import job_ranges, observe_jobs, whole_steps, work
@@ -150,9 +150,9 @@ class Deferrable(Device):
     Config: ClassVar[type[Config]] = DeferrableConfig
     flexible: ClassVar[bool] = True
     observations: ClassVar[tuple[Field, ...]] = (
-        Field("need_kwh", "kWh", 0.0, float("inf"), "Energy still missing in the open window."),
+        Field("need", "kWh", 0.0, float("inf"), "Energy still missing in the open window."),
         Field("hours_left", "h", 0.0, 48.0, "Hours until the window closes, 0 without a job."),
-        Field("must_kwh", "kWh", 0.0, float("inf"), "Energy that has to be drawn now."),
+        Field("must_kwh", "kWh", 0.0, float("inf"), "Energy that has to be drawn now.", NET_FORECAST),
         Field("max_charge_kwh", "kWh", 0.0, float("inf"), "Energy it could draw in this period."),
     )
 

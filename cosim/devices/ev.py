@@ -25,7 +25,7 @@ from cosim.core.clock import Period
 from cosim.core.config import Config, setting
 from cosim.core.draw import AnyDraw, NonNegative, Share, bounds, within
 from cosim.core.envelope import Envelope, Store
-from cosim.core.records import Field
+from cosim.core.records import NET_FORECAST, Field
 from cosim.devices.base import Ranges, Role, Site, State
 from cosim.devices.battery import Efficiency
 from cosim.devices.daily import Span
@@ -81,9 +81,9 @@ class Ev(StorageDevice):
     observations: ClassVar[tuple[Field, ...]] = (
         Field("plugged", "1", 0.0, 1.0, "1 while at home."),
         Field("soc", "1", 0.0, 1.0, "State of charge, share of the capacity."),
-        Field("need_kwh", "kWh", 0.0, float("inf"), "Energy still missing for departure, inside."),
+        Field("need", "kWh", 0.0, float("inf"), "Energy still missing for departure, inside."),
         Field("hours_left", "h", 0.0, 48.0, "Hours until departure, 0 while away."),
-        Field("must_kwh", "kWh", 0.0, float("inf"), "Energy that has to be drawn now."),
+        Field("must_kwh", "kWh", 0.0, float("inf"), "Energy that has to be drawn now.", NET_FORECAST),
         Field("max_charge_kwh", "kWh", 0.0, float("inf"), "Energy it could draw in this period."),
         Field("max_discharge_kwh", "kWh", 0.0, float("inf"), "Energy it could give in this period."),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray
 from cosim.core.mean_field import mean_field_fields
-from cosim.core.records import Field, PublicInformation
+from cosim.core.records import NET_FORECAST, Field, PublicInformation
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, Everybody, PolicyInputs, RoundView, Spec, board
 from cosim.policies.rules.baseline import baseline_action
 
@@ -18,7 +18,7 @@ LARGEST = 10.0
 """Stands in for a bound that is infinite."""
 
 OWN = (
-    Field("net_forecast_kwh", "kWh", -10.0, 10.0, "Own inflexible energy of the period, drawn positive."),
+    Field(NET_FORECAST, "kWh", -10.0, 10.0, "Own inflexible energy of the period, drawn positive."),
     Field("retail_price", "EUR/kWh", 0.25, 0.45, "Buying from the utility."),
     Field("feed_in_price", "EUR/kWh", 0.04, 0.12, "Selling to the utility."),
     Field("bid_ceiling", "EUR/kWh", 0.2, 0.4, "Highest trade price worth paying."),
@@ -40,9 +40,9 @@ DEVICES = {
     "ev": (
         Field("ev.plugged", "1", 0.0, 1.0, "1 while at home."),
         Field("ev.soc", "1", 0.0, 1.0, "State of charge."),
-        Field("ev.need_kwh", "kWh", 0.0, 40.0, "Energy still missing for departure."),
+        Field("ev.need", "kWh", 0.0, 40.0, "Energy still missing for departure."),
         Field("ev.hours_left", "h", 0.0, 24.0, "Hours until departure."),
-        Field("ev.must_kwh", "kWh", 0.0, 1.0, "Energy that has to be drawn now."),
+        Field("ev.must_kwh", "kWh", 0.0, 1.0, "Energy that has to be drawn now.", NET_FORECAST),
         Field("ev.max_charge_kwh", "kWh", 0.0, 3.0, "Energy it could draw in this period."),
         Field("ev.max_discharge_kwh", "kWh", 0.0, 3.0, "Energy it could give in this period."),
     ),

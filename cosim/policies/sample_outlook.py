@@ -9,6 +9,7 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray, IntArray
 from cosim.core.envelope import Envelope, Store
+from cosim.core.records import NET_FORECAST
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.outlook import Outlook, Owned, PublicAhead, Role
 from cosim.policies.rules.baseline import Reader, device_actions
@@ -40,7 +41,7 @@ def sample_outlook(inputs: PolicyInputs, spec: Spec, horizon_hours: float = 24.0
     adder = np.maximum(read.observed("retail_price") - read.observed("bid_ceiling"), 0.0)
     public = inputs.mean_field[0, spec.mean_field_index("mean_price")] if n and spec.mean_field else 0.15
     everybody = np.arange(n, dtype=np.int64)
-    net = read.observed("net_forecast_kwh") * wave[:, None]
+    net = read.observed(NET_FORECAST) * wave[:, None]
     demand = 0.3 * np.abs(net)
     devices = {
         "load": _owned(everybody, "load", Envelope("electricity", net, net)),
@@ -125,7 +126,7 @@ def _vehicle(read: Reader, n: int, count: int) -> Owned:
     leaves = np.round(read.observed("ev.hours_left") / hours)
     home = np.arange(count)[:, None] < leaves
     most = np.where(home, read.observed("ev.max_charge_kwh"), 0.0)
-    need = read.observed("ev.need_kwh")
+    need = read.observed("ev.need")
     floor = np.minimum(need, np.cumsum(most, axis=0)) * (np.arange(count)[:, None] >= leaves - 1)
     shape, one = (count, n), np.ones(n)
     store = Store(np.zeros(n), floor, np.broadcast_to(need, shape), one, one, np.ones(shape), np.zeros(shape))

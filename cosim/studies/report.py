@@ -32,12 +32,13 @@ _WINDOWS = (
     "weighs little above."
 )
 _LEARNING = (
-    "What the community has paid since training began, less what {rule}, never tuned, would have made it pay "
-    "on the same days: below zero it has saved. Mean over seeds; dashed lines where a pass begins anew."
+    "What the community has paid since training began, less what the rule that it starts from ({rule}), "
+    "never tuned, would have made it pay on the same days: below zero it has saved. Mean over seeds; dashed "
+    "lines where a pass begins anew."
 )
 _DAYS = (
-    "What each day of training cost more than {rule} would have, with the first seed: red days were dearer, "
-    "green ones cheaper. Dashed lines where a pass begins anew."
+    "What each day of training cost more than by the rule ({rule}), with the first seed: red days were "
+    "dearer, green ones cheaper. Dashed lines where a pass begins anew."
 )
 _TABLE = "Means over seeds and, in brackets, 95 % intervals; docs/evaluate.md has the formulas."
 _ONE_SEED = "One seed: what differs may be chance. docs/evaluate.md has the formulas."
@@ -109,6 +110,6 @@ def _of_mode(summary: Summary, shown: list[Contender]) -> Iterator[tuple[str, st
     if len(windows) > 1:
         yield "Share captured by window", _WINDOWS, share_by_window(summary, shown, windows)
     if learners := with_curves(summary, shown):
-        rule = summary.study.rule(shown[0].bidding).name
+        rule = ", ".join(dict.fromkeys(summary.study.rule(one).name for one in learners))
         yield "What learning cost", _LEARNING.format(rule=rule), learning_curves(summary, learners)
         yield "Days of training", _DAYS.format(rule=rule), days_of_training(summary, learners)

@@ -25,22 +25,23 @@ class Starts(Protocol):
         """As a study names policies."""
 
 
-def start_rules(scenario: Scenario, windows: Windows, contenders: Sequence[Contender]) -> list[Contender]:
-    """The rule that the first learner of each bidding mode starts from, as it stands.
-
-    Where learners of a mode say nothing, it is self-consumption.
+def start_rules(
+    scenario: Scenario, windows: Windows, contenders: Sequence[Contender]
+) -> dict[str, Contender]:
+    """Learner (`Contender.stem`) -> the rule that it starts from, as it stands; self-consumption, where a
+    learner says nothing.
 
     Raises:
         CosimError: if something of the scenario or of a policy cannot be used.
     """
-    found: dict[str, Contender] = {}
+    base, found = base_of(scenario), {}
     for contender in contenders:
-        if contender.bidding not in found and load(contender.kind).learns:
-            simulation = Simulation(case(base_of(scenario), windows.train, 1, contender))
+        if load(contender.kind).learns:
+            simulation = Simulation(case(base, windows.train, 1, contender))
             first = next(_starts(simulation), RULE.kind)
             (rule,) = contenders_of([first])
-            found[contender.bidding] = replace(rule, bidding=contender.bidding, tune=False)
-    return list(found.values()) or [RULE]
+            found[contender.stem] = replace(rule, bidding=contender.bidding, tune=False)
+    return found
 
 
 def _starts(simulation: Simulation) -> Iterator[str]:

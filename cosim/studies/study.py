@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -15,10 +15,11 @@ import cosim
 from cosim.analysis.optimum import HEATED, MOST, counted
 from cosim.community.build import community_of
 from cosim.errors import InputError, PolicyError, Problem
+from cosim.policies.registry import load
 from cosim.scenario.schema import Scenario
 from cosim.simulation import Simulation
 from cosim.studies.cases import Base, base_of, case
-from cosim.studies.contenders import Bidding, Contender
+from cosim.studies.contenders import Contender
 from cosim.studies.exploitability import OPTION, Place, Probe, check_leaving
 from cosim.studies.sources import Sources
 from cosim.studies.windows import Window, Windows
@@ -47,9 +48,9 @@ class Study:
     """How often learners go through the training window."""
     regret: bool = False
     """Whether the price-taker regret is computed, too: a linear programme for each prosumer and window."""
-    rules: tuple[Contender, ...] = (RULE,)
-    """The rules that learners start from: what learning costs is measured against that of their bidding mode,
-    or where there is none against the first."""
+    rules: Mapping[str, Contender] = field(default_factory=dict)
+    """Learner (`Contender.stem`) -> the rule that the cost of learning is measured against: the one that it
+    starts from."""
     probe: Probe | None = None
     """How exploitability is sampled; None: it is not."""
     sources: Sources = field(default_factory=Sources, repr=False)
@@ -65,18 +66,23 @@ class Study:
         *,
         passes: int = 1,
         regret: bool = False,
-        rules: Sequence[Contender] = (RULE,),
+        rules: Mapping[str, Contender] | None = None,
         probe: Probe | None = None,
     ) -> Study:
         """The study of a scenario."""
-        base, who, compared = base_of(scenario), tuple(contenders), tuple(rules)
-        sources = Sources.of(scenario, [*who, *compared], () if probe is None else (probe.stranger,))
+        base, who, compared = base_of(scenario), tuple(contenders), dict(rules or {})
+        sources = Sources.of(scenario, [*who, *compared.values()], () if probe is None else (probe.stranger,))
         return cls(base, windows, who, tuple(seeds), passes, regret, compared, probe, sources)
 
-    def rule(self, bidding: Bidding) -> Contender:
-        """The rule that learners of a bidding mode start from."""
-        own = (one for one in self.rules if one.bidding == bidding)
-        return next(own, replace(self.rules[0], bidding=bidding))
+    def rule(self, contender: Contender) -> Contender:
+        """The rule that a learner is measured against; self-consumption, if nothing else is said."""
+        return self.rules.get(contender.stem, replace(RULE, bidding=contender.bidding))
+
+    @property
+    def started_from(self) -> list[Contender]:
+        """The rules of all learners, each once."""
+        learners = [one for one in self.contenders if load(one.kind).learns]
+        return list({rule.stem: rule for rule in map(self.rule, learners)}.values())
 
     def check(self) -> None:
         """Make sure that every policy fits the scenario, the scenario every window, and that prosumers can
@@ -86,7 +92,7 @@ class Study:
             InputError: with every mistake that was found.
         """
         attempts: list[Callable[[], Any]] = [
-            partial(self._made, contender) for contender in (*self.contenders, *self.rules)
+            partial(self._made, contender) for contender in (*self.contenders, *self.started_from)
         ]
         attempts += [partial(self._built, window) for window in (self.windows.train, *self.windows.tests)]
         if self.probe is not None:
@@ -163,7 +169,7 @@ class Study:
             "passes": self.passes,
             "regret": self.regret,
             "probe": None if self.probe is None else self.probe.content(),
-            "rules": [{"name": rule.name, **rule.content()} for rule in self.rules],
+            "rules": [{"name": rule.name, **rule.content()} for rule in self.started_from],
             "seeds": list(self.seeds),
             "policies": [{"name": one.name, **one.content()} for one in self.contenders],
             "cosim": cosim.__version__,

@@ -155,7 +155,7 @@ def _of_seed(
     study: Study, found: Mapping[str, Values], contender: Contender, seed: int
 ) -> tuple[Values | None, dict[str, Values], Values | None]:
     """What was found with a seed: by the policy, the optima by window, and the rule in training."""
-    rule = Unit(study, "rule", study.rule(contender.bidding), seed).name
+    rule = Unit(study, "rule", study.rule(contender), seed).name
     return (
         found.get(Unit(study, "policy", contender, seed).name),
         _optima_of(study, found, seed),

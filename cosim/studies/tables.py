@@ -223,8 +223,7 @@ def _training(summary: Summary) -> RenderableType:
         ("all EUR/day", _cells(summary, Key("training_eur_per_day"), 2)),
         ("learning s/day", _means(summary, Key("learn_s_per_day"), 3)),
     ]
-    modes = dict.fromkeys(one.bidding for one in summary.study.contenders)
-    rules = ", ".join(dict.fromkeys(summary.study.rule(mode).name for mode in modes))
+    rules = ", ".join(dict.fromkeys(rule.name for rule in summary.study.started_from))
     title = f"Cost of learning against {rules}: {train.duration} from {train.start:%Y-%m-%d}"
     return _table(summary, title, columns)
 

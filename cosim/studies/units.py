@@ -201,7 +201,6 @@ def units_of(study: Study) -> list[Unit]:
     seeds, tests = study.seeds, study.windows.tests
     # The optimum is the same whoever decides and however they bid.
     found = [Unit(study, "optimum", RULE, seed, window) for seed in seeds for window in tests]
-    for mode in dict.fromkeys(one.bidding for one in study.contenders if load(one.kind).learns):
-        found += [Unit(study, "rule", study.rule(mode), seed) for seed in seeds]
+    found += [Unit(study, "rule", rule, seed) for rule in study.started_from for seed in seeds]
     found += [Unit(study, "policy", contender, seed) for contender in study.contenders for seed in seeds]
     return found

@@ -72,6 +72,12 @@ def test_mf_ppo_is_ablated_as_declared() -> None:
     }
 
 
+def test_maddpg_takes_part_alone_and_with_networks_that_all_share() -> None:
+    """It knows everybody's data in any case."""
+    assert [one.name for one in cases.variants("maddpg")] == ["maddpg, none", "maddpg, group"]
+    assert [one.name for one in cases.variants("mf-td3")] == ["mf-td3, federated", "mf-td3, none"]
+
+
 def test_a_learner_takes_part_in_the_ways_that_it_has(learner: str) -> None:
     assert [one.name for one in cases.variants(learner)] == ["own:Learner, none"]
     found = {one.label: one.parameters for one in cases.ablated(learner, ABLATIONS)}

@@ -102,7 +102,7 @@ def test_what_was_learnt_starts_another_scenario(
             ("battery: {capacity_kwh: 6}", "ev: {}"),
             "it lacks action ev.value; it has action battery.value, unknown",
         ),
-        (("battery: {capacity_kwh: 6}", "ev: {}"), "it lacks input ev.plugged, ev.soc, ev.need_kwh"),
+        (("battery: {capacity_kwh: 6}", "ev: {}"), "it lacks input ev.plugged, ev.soc, ev.need"),
     ],
 )
 def test_weights_that_do_not_fit(

@@ -226,7 +226,7 @@ def test_what_it_sees(kit: Any) -> None:
         return list(device.observe(state, period, device.ranges(state, period))[0])
 
     assert [field.name for field in device.observations] == [
-        "need_kwh",
+        "need",
         "hours_left",
         "must_kwh",
         "max_charge_kwh",

@@ -23,7 +23,6 @@ from cosim.policies.learning.prudence import (
     DAYS_DIFFER,
     FIRST_NOISE,
     FORETOLD,
-    FROZEN,
     KEEPS,
     MARGIN,
     NO_SUN,
@@ -162,14 +161,15 @@ def test_where_nothing_is_known_few_try_while_they_learn_and_none_when_frozen() 
     assert prudence.share(row(), expected, learning=False)[0] == 0.0
 
 
-def test_a_frozen_policy_doubts_less() -> None:
-    """Its gain is between one standard error and the two that are asked for while it learns."""
+@pytest.mark.parametrize(("errors", "departs"), [(1.9, False), (2.1, True)])
+def test_a_frozen_policy_doubts_as_much_as_one_that_learns(errors: float, departs: bool) -> None:
+    """Its gain is that many standard errors, where two are asked for."""
     prudence = known((3.0, 0.0, 0.0, 0.0), 0.0)
     expected = np.array([[0.5]])
     gain, error = (values[0] for values in prudence.gain(row(), expected))
-    prudence.noise = prudence.noise * (gain / (0.5 * (FROZEN + 2.0)) / error) ** 2
-    assert prudence.share(row(), expected, learning=True)[0] == TRY
-    assert prudence.share(row(), expected, learning=False)[0] == 1.0
+    prudence.noise = prudence.noise * (gain / errors / error) ** 2
+    assert prudence.share(row(), expected, learning=True)[0] == (1.0 if departs else TRY)
+    assert prudence.share(row(), expected, learning=False)[0] == (1.0 if departs else 0.0)
 
 
 def test_what_was_learnt_fades_to_what_was_thought_before() -> None:

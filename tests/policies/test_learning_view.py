@@ -11,6 +11,7 @@ import pytest
 
 from cosim.core.arrays import FloatArray
 from cosim.core.envelope import Envelope
+from cosim.core.records import NET_FORECAST
 from cosim.policies import PolicyInputs, create
 from cosim.policies.learning.encoding import DayAhead
 from cosim.policies.learning.experience import Experience
@@ -81,6 +82,48 @@ def test_the_coming_day_is_a_day_however_far_the_outlook_goes(count: int) -> Non
     owned = Owned(np.zeros(1, np.int64), np.zeros(1, np.int64), "load", envelope, *[np.zeros(1)] * 5)
     look = replace(sample_outlook(inputs, SPEC, count / 4.0), devices={"load": owned})
     assert DayAhead.encode(look) == pytest.approx(np.arcsinh(np.array([[1.0, 0.0], [0.0, 0.0]]) / 0.25))
+
+
+def test_what_vehicles_have_to_draw_because_they_waited_is_no_inflexible_energy(
+    five: Callable[..., Any],
+) -> None:
+    """Two runs, in which they are to wait as long as they can, and to charge at any price. What is known in
+    hindsight of the own energy has to be the same, or a baseline could read off it what was decided."""
+    (group,) = five().model_dump(mode="json")["groups"]
+    group["devices"] = {"ev": {"capacity_kwh": 40, "max_charge_kw": 4, "initial_soc": 0.5}}
+    parameters = {"sharing": "none", "mean_field": "none", "start": "nothing"}
+    scenario = five(
+        groups=[group],
+        policies={"default": {"kind": "mf-q", "parameters": parameters}},
+        horizon={"start": "2016-06-06 00:00", "duration": "3 days", "step_minutes": 15},
+    )
+    waiting, charging = (_lived(Simulation(scenario), shift) for shift in (-1.0, 1.0))
+    assert (waiting[0] != charging[0]).any(), "somebody had to draw in the one, and not in the other"
+    assert len(waiting[1]) >= 2 and (waiting[1] == charging[1]).all()
+
+
+def _lived(simulation: Simulation, shift: float) -> tuple[FloatArray, FloatArray]:
+    """What is foreseen of the own energy in every period, and what is known of it in hindsight of every
+    decision, where all decide the same."""
+    (policy,) = policies_of(simulation).values()
+    assert isinstance(policy, Learner)
+    seen, known = list[FloatArray](), list[FloatArray]()
+    act, column = policy.act, policy.spec.observation_index(NET_FORECAST)
+
+    def acting(inputs: PolicyInputs, explore: bool = True) -> FloatArray:
+        seen.append(inputs.observation[:, column].copy())
+        return act(inputs, explore)
+
+    def taking(experience: Experience) -> bool:
+        known.append(experience.hindsight[:, -2:])
+        return False
+
+    same = np.full((policy.n, len(policy.spec.action)), shift)
+    policy.act, policy._collect = acting, taking  # type: ignore[method-assign]
+    policy._decide = lambda rows, explore: (same, {})  # type: ignore[method-assign]
+    while not simulation.done:
+        simulation.step()
+    return np.array(seen), np.array(known)
 
 
 @pytest.mark.parametrize("closure", [0, 4, 9])

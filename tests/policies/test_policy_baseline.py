@@ -62,7 +62,7 @@ EV = {
     "ev__max_charge_kwh": 2.0,
     "ev__max_discharge_kwh": 0.0,
     "ev__must_kwh": 0.0,
-    "ev__need_kwh": 0.0,
+    "ev__need": 0.0,
 }
 
 
@@ -103,7 +103,7 @@ def test_ends_of_the_range_are_any_price() -> None:
     action = act(["battery.value"], LOSSES, **PRICES)["battery.value"]
     assert action == pytest.approx(2 * 0.113 / 0.528 - 1)
     # An EV that has to buy with a flat tariff at the run's highest price: anything, that is +1.
-    dear = {**PRICES, **EV, "retail_price": 0.48, "lowest_retail_ahead": 0.48, "ev__need_kwh": 1.0}
+    dear = {**PRICES, **EV, "retail_price": 0.48, "lowest_retail_ahead": 0.48, "ev__need": 1.0}
     assert act(["ev.value"], {"ev.charge_efficiency": 0.8}, **dear)["ev.value"] == 1.0
 
 
@@ -210,7 +210,7 @@ FLAT = {**PRICES, "lowest_retail_ahead": 0.30}
 def test_ev_that_needs_energy_buys_when_the_utility_is_cheapest_in_both_modes(
     prices: Mapping[str, float], buys: bool
 ) -> None:
-    known = {**EV, **prices, "ev__need_kwh": 0.4, "value_low": -0.1}
+    known = {**EV, **prices, "ev__need": 0.4, "value_low": -0.1}
     _, draws, _ = priced("ev", EV_LOSSES, **known)
     assert (draws >= known["retail_price"]) == buys
     drawn = 2.0 * act(["ev.setpoint"], EV_LOSSES, net_forecast_kwh=1.0, **known)["ev.setpoint"]
@@ -220,7 +220,7 @@ def test_ev_that_needs_energy_buys_when_the_utility_is_cheapest_in_both_modes(
 
 
 def test_ev_that_waits_takes_what_is_cheaper_than_the_utility_will_be() -> None:
-    _, draws, _ = priced("ev", EV_LOSSES, **{**TIMES, **EV, "ev__need_kwh": 1.0})
+    _, draws, _ = priced("ev", EV_LOSSES, **{**TIMES, **EV, "ev__need": 1.0})
     assert draws == pytest.approx(0.20 + EDGE_EUR_PER_KWH)
 
 
@@ -233,7 +233,7 @@ def test_ev_without_need_takes_own_surplus_but_nothing_from_the_utility(feed_in:
 
 @pytest.mark.parametrize("need", [0.0, 5.0])
 def test_ev_that_can_discharge_gives_only_if_that_saves_more_than_filling_up_costs(need: float) -> None:
-    flat = {**FLAT, **EV, "ev__max_discharge_kwh": 1.0, "ev__need_kwh": need}
+    flat = {**FLAT, **EV, "ev__max_discharge_kwh": 1.0, "ev__need": need}
     _, draws, gives = priced("ev", EV_LOSSES, **flat)
     assert gives > 0.30
     assert (gives > 0.40) == (need > 0.0)  # 0.30 / (0.8 x 0.9) = 0.417
@@ -271,7 +271,7 @@ def test_ev_that_is_away_is_asked_nothing(mode: str) -> None:
     ],
 )
 def test_ev_setpoint_while_it_waits(net_kwh: float, need: float, must: float, setpoint: float) -> None:
-    known = {**TIMES, **EV, "ev__need_kwh": need, "ev__must_kwh": must}
+    known = {**TIMES, **EV, "ev__need": need, "ev__must_kwh": must}
     assert act(["ev.setpoint"], net_forecast_kwh=net_kwh, **known)["ev.setpoint"] == pytest.approx(setpoint)
 
 
@@ -287,7 +287,7 @@ def test_ev_setpoint_while_it_waits(net_kwh: float, need: float, must: float, se
 def test_ev_setpoint_when_the_utility_is_cheapest(
     net_kwh: float, need: float, must: float, setpoint: float
 ) -> None:
-    known = {**NOW, **EV, "ev__need_kwh": need, "ev__must_kwh": must}
+    known = {**NOW, **EV, "ev__need": need, "ev__must_kwh": must}
     action = act(["ev.setpoint"], EV_LOSSES, net_forecast_kwh=net_kwh, **known)
     assert action["ev.setpoint"] == pytest.approx(setpoint)
 
@@ -295,7 +295,7 @@ def test_ev_setpoint_when_the_utility_is_cheapest(
 @pytest.mark.parametrize("prices", [FLAT, TIMES, NOW])
 def test_ev_that_cannot_reach_its_need_charges_all_it_can(prices: Mapping[str, float]) -> None:
     # What it must is what the plug passes: idle and largest charge are the same, whatever is decided.
-    known = {**prices, **EV, "ev__need_kwh": 30.0, "ev__must_kwh": 2.0}
+    known = {**prices, **EV, "ev__need": 30.0, "ev__must_kwh": 2.0}
     action = act(["ev.setpoint", "battery.setpoint"], net_forecast_kwh=2.5, **known, **BATTERY)
     assert action == {"ev.setpoint": 0.0, "battery.setpoint": -1.0}  # and the battery sees those 2 kWh
 
@@ -304,15 +304,15 @@ def test_ev_covers_a_deficit_only_with_what_is_not_wanted_and_dear() -> None:
     known = {**TIMES, **EV, "ev__max_discharge_kwh": 2.0}
     deficit = {"net_forecast_kwh": 1.0}
     assert act(["ev.setpoint"], **deficit, **known)["ev.setpoint"] == pytest.approx(-0.5)
-    assert act(["ev.setpoint"], **deficit, **{**known, "ev__need_kwh": 1e-6})["ev.setpoint"] == 0.0
-    assert act(["ev.setpoint"], **deficit, **{**known, "ev__need_kwh": 1e-13})["ev.setpoint"] == -0.5
+    assert act(["ev.setpoint"], **deficit, **{**known, "ev__need": 1e-6})["ev.setpoint"] == 0.0
+    assert act(["ev.setpoint"], **deficit, **{**known, "ev__need": 1e-13})["ev.setpoint"] == -0.5
     # 0.30 x 0.72 = 0.216 covers 0.20 later; 0.30 does not cover 0.30
     assert act(["ev.setpoint"], EV_LOSSES, **deficit, **known)["ev.setpoint"] == pytest.approx(-0.5)
     assert act(["ev.setpoint"], EV_LOSSES, **deficit, **{**known, **FLAT})["ev.setpoint"] == 0.0
 
 
 def test_ev_comes_before_the_battery_and_its_charge_is_covered_by_it() -> None:
-    known = {**FLAT, **EV, **BATTERY, "ev__need_kwh": 4.0}
+    known = {**FLAT, **EV, **BATTERY, "ev__need": 4.0}
     action = act(["battery.setpoint", "ev.setpoint"], net_forecast_kwh=-3.0, **known)
     assert action == {"battery.setpoint": pytest.approx(0.5), "ev.setpoint": 1.0}
     action = act(["battery.setpoint", "ev.setpoint"], net_forecast_kwh=0.0, **known)

@@ -133,7 +133,8 @@ def test_learning_is_measured_against_the_rule_that_is_named(
     plain = study("own:Climber")
     evaluate(plain, tmp_path)
     first = mean(summarise(plain, tmp_path), 0, "first_days_eur")
-    other = replace(plain, rules=(Contender("alone", "utility-only", tune=False),))
+    (climber,) = plain.contenders
+    other = replace(plain, rules={climber.stem: Contender("alone", "utility-only", tune=False)})
     assert [news.unit.name for news in evaluate(other, tmp_path) if news.state == "done"] == [
         "rule.alone_reservation_1"
     ]

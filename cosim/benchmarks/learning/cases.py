@@ -38,6 +38,8 @@ RULES = (
 SHARING = ("federated", "none")
 """How learners learn from each other in the headline results: no private data cross. The first that a learner
 takes is the one that its ablations start from; one that takes neither takes part as it stands."""
+POOLED = "group"
+"""How those learn from each other besides whose private data cross in any case."""
 ABLATED = ("mf-ppo", "mf-q", "mf-ac", "mf-td3")
 """Learners of which the mean field is a part: what it is good for is asked of them."""
 ABLATIONS: Mapping[str, Sequence[Parameters]] = {
@@ -158,7 +160,8 @@ class Variant:
 
 def variants(kind: str) -> list[Variant]:
     """A learner in every way of sharing that it has, of those that count."""
-    found = [Variant(kind, sharing, {"sharing": sharing}) for sharing in SHARING]
+    ways = (*SHARING, POOLED) if "everybody" in registry.load(kind).needs else SHARING
+    found = [Variant(kind, sharing, {"sharing": sharing}) for sharing in ways]
     return [one for one in found if accepts(kind, one.parameters)] or [Variant(kind)]
 
 

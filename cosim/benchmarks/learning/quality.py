@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosim.benchmarks.learning import cases
-from cosim.benchmarks.learning.cases import CENTRAL, DEFAULT_LEARNER, ELECTRIC, PRUDENCE, Extent
+from cosim.benchmarks.learning.cases import CENTRAL, ELECTRIC, PRUDENCE, Extent
 from cosim.scenario.schema import Scenario
 from cosim.studies.contenders import Contender
 from cosim.studies.evaluate import News, evaluate
@@ -67,8 +67,6 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
     windows = windows_of(
         scenario.horizon.start.year, train_days=extent.train_days, test_days=extent.test_days
     )
-    modes = dict.fromkeys(one.bidding for one in contenders)
-    learners = [Contender(DEFAULT_LEARNER, DEFAULT_LEARNER, bidding=mode) for mode in modes]
     return Study.of(
         scenario,
         windows,
@@ -76,7 +74,7 @@ def study_of(scenario: Scenario, extent: Extent, contenders: Sequence[Contender]
         range(1, 1 + extent.seeds),
         passes=extent.passes,
         regret=extent.regret,
-        rules=start_rules(scenario, windows, learners),
+        rules=start_rules(scenario, windows, contenders),
         probe=Probe(extent.probe) if extent.probe else None,
     )
 

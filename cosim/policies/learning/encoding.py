@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from cosim.core.arrays import FloatArray
+from cosim.core.records import NET_FORECAST
 from cosim.policies.contract import PolicyInputs, Spec
 from cosim.policies.learning.mean_field import PRICE_UNIT, MeanField, in_band
 from cosim.policies.outlook import Outlook
 
 VALUE_LOW, VALUE_HIGH = "value_low", "value_high"
-NET = "net_forecast_kwh"
 DAY_HOURS = 24.0
 """How far ahead the coming day goes, however far the outlook does [h]."""
 DAILY_KW = 0.25
@@ -27,7 +27,9 @@ UNITS = {"kWh": 10.0, "kW": 1.0, "h": 12.0, "degC": 20.0}
 
 
 class OwnDay:
-    """A prosumer's own inflexible energy of the last 24 hours, its private memory of what kind of day it was.
+    """A prosumer's own inflexible energy of the last 24 hours, its private memory of what kind of day it was:
+    as it was foreseen when it was decided. What vehicles and jobs have to draw now, because they did not draw
+    before, is none: it hangs on what was decided.
 
     Args:
         spec: Names the columns, and says how long a period is.
@@ -37,7 +39,8 @@ class OwnDay:
     names = ("own_day.drawn", "own_day.injected")
 
     def __init__(self, spec: Spec, n: int) -> None:
-        self._column = spec.observation_index(NET) if spec.observes(NET) else None
+        self._column = spec.observation_index(NET_FORECAST) if spec.observes(NET_FORECAST) else None
+        self._decided = [k for k, item in enumerate(spec.observation) if item.part_of == NET_FORECAST]
         self._hours = spec.period_hours or 1.0
         self._past = np.zeros((max(round(24.0 / self._hours), 1), n))
         self._seen = 0
@@ -49,7 +52,10 @@ class OwnDay:
 
     def net_kwh(self, inputs: PolicyInputs) -> FloatArray:
         """Of the period that is decided, shape (n,); 0 where it is not observed."""
-        return np.zeros(len(inputs)) if self._column is None else inputs.observation[:, self._column]
+        if self._column is None:
+            return np.zeros(len(inputs))
+        net: FloatArray = inputs.observation[:, self._column]
+        return net - inputs.observation[:, self._decided].sum(axis=1) if self._decided else net
 
     def remember(self, inputs: PolicyInputs) -> None:
         """Take in the period that is decided."""

@@ -13,12 +13,12 @@ import numpy as np
 
 from cosim.core.arrays import FloatArray
 from cosim.core.config import Config as Parameters
+from cosim.core.records import NET_FORECAST
 from cosim.errors import InputError, PolicyError
 from cosim.policies.contract import Policy, PolicyInputs, Spec, Transition
 from cosim.policies.learning.checkpoint import misfits, start_from
 from cosim.policies.learning.config import LearnerConfig
 from cosim.policies.learning.divergence import MOST_WEIGHT, unless_diverged
-from cosim.policies.learning.encoding import NET
 from cosim.policies.learning.experience import Decision, Experience, Standing
 from cosim.policies.learning.mean_field import MeanField
 from cosim.policies.learning.spans import Spans
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 FALLEN_BACK = "fallen_back"
 """Metric of a learner that diverged and follows its rule from then on."""
-KEPT_DAYS = 4
+KEPT_PERIODS = 100
 """How long a decision waits for what comes of it: longer than any gate closure."""
 
 
@@ -76,12 +76,12 @@ class Learner(Policy):
         super().__init__(spec, n, config, seed=seed, label=label)
         from cosim.policies.learning.networks import chosen_device
 
-        own, hours = self.config, spec.period_hours
+        own = self.config
         self.learns = not own.freeze
         self.device = chosen_device(own.device)
         self.networks = n if own.sharing == "none" else min(n, 1)
         """Networks of each kind, G: one a prosumer, or one for all."""
-        self.foresight = own.foresight and spec.observes(NET)
+        self.foresight = own.foresight and spec.observes(NET_FORECAST)
         if not self.foresight:
             self.needs = tuple(need for need in self.needs if need != "outlook")
         self.starts_from = own.start or usual_start(spec)
@@ -106,13 +106,15 @@ class Learner(Policy):
             n,
             MeanField(spec, own.mean_field, self.draw("mean field")),
             foresight=self.foresight,
-            begins_blind=bool(spec.mean_field) and spec.observes(NET) and self.decisions_per_day <= SELDOM,
+            begins_blind=bool(spec.mean_field)
+            and spec.observes(NET_FORECAST)
+            and self.decisions_per_day <= SELDOM,
             others=self._others(),
         )
         """What networks read."""
         self.expectation = self._expectation()
         """What it expects of prices; None: what was seen last."""
-        self._standing = Standing(KEPT_DAYS * round(24.0 / (hours or 24.0)))
+        self._standing = Standing(KEPT_PERIODS)
         self._decision: Decision | None = None
 
     @property

@@ -65,8 +65,6 @@ PARTS = (0.25, 0.5, 1.0)
 TRY = 0.03
 """Share of prosumers that depart all the same, to learn more: also where it is known not to pay, as what is
 known may be wrong, and seasons change."""
-FROZEN = 1.0
-"""How many standard errors departing has to pay by where nothing is learnt any more, at most."""
 
 
 def foretold_rows(inputs: PolicyInputs, day_periods: int) -> FloatArray:
@@ -177,11 +175,10 @@ class Prudence:
             expected: e, shape (n, A).
             learning: Whether anything is tried and learnt.
         """
-        errors = self._errors if learning else min(self._errors, FROZEN)
         share = np.full(len(foretold), TRY if learning else 0.0)
         for part in PARTS:
             gain, error = self.gain(foretold, part * expected)
-            share = np.where(gain > errors * error, part, share)
+            share = np.where(gain > self._errors * error, part, share)
         return share
 
     @staticmethod

@@ -51,6 +51,8 @@ REACH = 2.0
 """How far the actor can depart from its rule: from one end of the action to the other."""
 DAYS_TRIED = "trying.days"
 """Name of what is kept with the weights beside them: what it tries becomes narrower with time."""
+NARROW = 0.01
+"""The least of what it tries that counts in how far the actor is from what was done."""
 MOST_GRADIENT = 1.0
 """Largest Euclidean norm of a network's gradient."""
 
@@ -287,7 +289,7 @@ class MeanFieldTD3(Learner):
 
         shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
         value = self.critics[0](self._read(batch, shift)).squeeze(-1)
-        wide = torch.as_tensor(self.exploration.astype(np.float32), device=self.device)
+        wide = torch.as_tensor(np.maximum(self.width, NARROW).astype(np.float32), device=self.device)
         away = 0.5 * ((shift - batch["shift"]) / wide).square().sum(-1)
         loss = -(batch["counts"] * (value - self.config.stay * away)).mean(1)
         self.actor_optimiser.zero_grad()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cosim.core.arrays import BoolArray, FloatArray, clipped
+from cosim.core.records import NET_FORECAST
 from cosim.errors import PolicyError
 from cosim.policies.contract import ASK_MARGIN, BID_MARGIN, HEAT_ASK_MARGIN, HEAT_BID_MARGIN, Spec
 
@@ -131,7 +132,7 @@ def baseline_action(
     for margin in (BID_MARGIN, ASK_MARGIN, HEAT_BID_MARGIN, HEAT_ASK_MARGIN):
         if spec.acts(margin):
             action[:, spec.action_index(margin)] = -1.0
-    net_kwh = read.observed("net_forecast_kwh")
+    net_kwh = read.observed(NET_FORECAST)
     paid = read.observed("retail_price") < 0.0
     if spec.acts(EXPECTED_PRICE):
         action[:, spec.action_index(EXPECTED_PRICE)] = 2.0 * expected_share(read) - 1.0
@@ -207,7 +208,7 @@ def ev_kwh(read: Reader, device: str, net_kwh: FloatArray) -> FloatArray:
     discharge = read.efficiency(f"{device}.discharge_efficiency")
     retail, ahead = read.observed("retail_price"), read.cheapest_ahead()
     cheapest = retail <= ahead + EDGE_EUR_PER_KWH
-    bought = np.where(cheapest, read.observed(f"{device}.need_kwh") / charge, 0.0)
+    bought = np.where(cheapest, read.observed(f"{device}.need") / charge, 0.0)
     pays = retail * charge * discharge > ahead
     least = np.where(_needs(read, device), np.maximum(base, bought), np.where(pays, low, base))
     return np.minimum(np.maximum(-net_kwh, least), high)
@@ -240,7 +241,7 @@ def expected_share(read: Reader) -> FloatArray:
     heat = read.observed("chp.max_heat_kwh")
     ratio = read.efficiency("chp.electrical_efficiency") / read.efficiency("chp.thermal_efficiency")
     give = heat * ratio
-    net = read.observed("net_forecast_kwh")
+    net = read.observed(NET_FORECAST)
     surplus = np.divide(-net, draw, out=np.ones_like(net), where=draw > 0.0)
     deficit = np.divide(net, give, out=np.ones_like(net), where=give > 0.0)
     share: FloatArray = np.where(net < 0.0, 1.0 - clipped(surplus, 0.0, 1.0), clipped(deficit, 0.0, 1.0))
@@ -263,7 +264,7 @@ def heat_value_action(read: Reader, device: str) -> FloatArray:
 
 def _needs(read: Reader, device: str) -> BoolArray:
     """Whether energy is missing for departure, shape (n,)."""
-    return read.observed(f"{device}.need_kwh") > DUST_KWH
+    return read.observed(f"{device}.need") > DUST_KWH
 
 
 def _range_kwh(read: Reader, device: str) -> tuple[FloatArray, FloatArray, FloatArray]:
