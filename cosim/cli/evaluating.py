@@ -72,7 +72,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one option each
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Rule that the cost of learning is measured against (what the first learner starts from).",
+            help="Rule that the cost of learning is measured against (what each learner starts from).",
         ),
     ] = None,
     regret: Annotated[bool, typer.Option("--regret", help="Also compute the price-taker regret.")] = False,

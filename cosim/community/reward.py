@@ -24,7 +24,8 @@ class Reward:
 
     The last line is the difference of a potential (Ng, Harada and Russell, "Policy invariance under reward
     transformations", ICML 1999): over a run it adds up to the value of what is left in the stores, and
-    within it who buys at night in order to sell in the evening is not punished at night. What is stored is
+    within it who buys at night in order to sell in the evening is not punished at night. (That the best
+    policy stays the same holds for the sum over a run, not for a discounted one.) What is stored is
     worth the same throughout, by the own tariff of the run's first day alone, so that a longer run changes
     no reward.
 
