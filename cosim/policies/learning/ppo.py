@@ -369,7 +369,9 @@ class MeanFieldPPO(Prudent):
         joined = np.array([each.joined for each in past])
         returns = lambda_returns(reward, next_value, ended, joined, self.gamma, trace)
         pooled = self.config.sharing == "group"
-        advantage = normalised(returns - foreseen, departed, pooled)
+        # Among all decisions: of those that departed a prosumer may have one, and all that is left of it is
+        # its sign.
+        advantage = normalised(returns - foreseen, pooled) * departed
         chose, target, weight = (
             by_network(each, self.networks, self.device) for each in (departed, returns, advantage)
         )

@@ -99,16 +99,15 @@ def td_target(reward: Tensor, terminated: Tensor, discount: float, values: Seque
     return reward + discount * (1.0 - terminated) * torch.stack(list(values)).amin(0)
 
 
-def normalised(advantage: FloatArray, counts: FloatArray, pooled: bool) -> FloatArray:
-    """Advantages of mean square one, shape (T, n); 0 where nothing counts.
+def normalised(advantage: FloatArray, pooled: bool) -> FloatArray:
+    """Advantages of mean square one, shape (T, n).
 
     Args:
         advantage: By decision and prosumer, shape (T, n).
-        counts: 1 where the policy decided, else 0, shape (T, n).
         pooled: Whether among all; else among each prosumer's own.
     """
-    axis, advantage = None if pooled else 0, advantage * counts
-    count = np.maximum(counts.sum(axis=axis, keepdims=True), 1.0)
+    axis = None if pooled else 0
+    count = advantage.size if pooled else max(len(advantage), 1)
     squares = np.square(advantage).sum(axis=axis, keepdims=True)
     return np.asarray(advantage / (np.sqrt(squares / count) + TINY))
 

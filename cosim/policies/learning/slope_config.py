@@ -3,12 +3,47 @@ nothing is said."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import field_validator
 
 from cosim.core.config import setting
 from cosim.policies.learning.config import LearnerConfig
+from cosim.policies.learning.start import NEAR, SELDOM
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How far things are tried, and in which steps it is learnt from them."""
+
+    exploration: float
+    learning_rate: float
+    steps: int
+
+
+FEW = Slope(0.3, 1e-3, 10)
+"""Few decisions a day. What is tried has to reach from one tariff to the next: in between a battery does the
+same whatever its energy is said to be worth, and a critic has no slope."""
+MANY = Slope(0.1, 3e-4, 40)
+"""More: each of them matters little, and there is more to learn from."""
+
+
+def usual_slope(decisions_per_day: float, plans: bool) -> Slope:
+    """What is chosen if nothing is said.
+
+    Args:
+        decisions_per_day: How often it decides.
+        plans: Whether the rule that it starts from looks ahead.
+    """
+    usual = MANY if decisions_per_day > SELDOM else FEW
+    return replace(usual, exploration=min(usual.exploration, NEAR[-1])) if plans else usual
+
+
+def _if_left_out(name: str) -> str:
+    """What is said of a parameter that is left out."""
+    few, many = getattr(FEW, name), getattr(MANY, name)
+    return f"Left out: {few:g}, and {many:g} where it decides more than twice a day."
 
 
 class TD3Config(LearnerConfig):
@@ -19,14 +54,23 @@ class TD3Config(LearnerConfig):
         about="What critics know beyond what was known at the decision. `public`: what became public while "
         "it stood. `all`: the own inflexible energy as well. `none`: nothing.",
     )
-    learning_rate: float = setting(1e-4, about="Step size of Adam for the actor.", gt=0)
-    exploration: float = setting(
-        0.3, about="Standard deviation of what it tries at first, in units of the action.", gt=0, le=1
+    learning_rate: float | None = setting(
+        None, about="Step size of Adam for the actor. " + _if_left_out("learning_rate"), gt=0
+    )
+    exploration: float | None = setting(
+        None,
+        about="Standard deviation of what it tries at first, in units of the action. "
+        + _if_left_out("exploration")
+        + f" From a rule that plans at most {NEAR[-1]:g}.",
+        gt=0,
+        le=1,
     )
     critic_rate: float = setting(1e-3, about="Step size of Adam for the critics.", gt=0)
-    steps: int = setting(10, about="Gradient steps of the critics in each update.", ge=1)
+    steps: int | None = setting(
+        None, about="Gradient steps of the critics in each update. " + _if_left_out("steps"), ge=1
+    )
     batch: int = setting(16, about="Decisions of every prosumer in each step.", ge=1)
-    memory_days: float = setting(60.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
+    memory_days: float = setting(200.0, unit="d", about="Decisions of so many days are remembered.", gt=0)
     warmup_days: float = setting(
         7.0, unit="d", about="It only tries things for so long, and learns then.", ge=0
     )
@@ -35,7 +79,7 @@ class TD3Config(LearnerConfig):
     stay: float = setting(
         0.1,
         about="Weight of staying near what was done in the decisions that it learns from, in units of "
-        "`exploration`: keeps the actor where the critics have been.",
+        "what it tries now: keeps the actor where the critics have been.",
         ge=0,
     )
     follow: float = setting(
@@ -50,7 +94,7 @@ class TD3Config(LearnerConfig):
         60.0, unit="d", about="In which time what it tries becomes narrower by a factor of e.", gt=0
     )
     least_exploration: float = setting(
-        0.05, about="How narrow it gets at most, as a standard deviation.", ge=0, le=1
+        0.2, about="How narrow it gets at most, as a standard deviation.", ge=0, le=1
     )
     exploration_hours: float = setting(
         0.0,

@@ -27,6 +27,8 @@ What is made for a market with many prosumers:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +40,8 @@ from cosim.policies.learning.experience import Decision, Experience
 from cosim.policies.learning.learner import Learner
 from cosim.policies.learning.replay import Replay
 from cosim.policies.learning.returns import Scale, explained, td_target
-from cosim.policies.learning.slope_config import TD3Config
-from cosim.policies.learning.start import is_a_device
+from cosim.policies.learning.slope_config import Slope, TD3Config, usual_slope
+from cosim.policies.learning.start import is_a_device, plans
 from cosim.policies.learning.torch_state import plain, tensors
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class MeanFieldTD3(Learner):
         """Columns of hindsight that critics read."""
         self._check_size()
         self._make_networks((own.hidden,) * 2, actions)
-        wide = [own.exploration if is_a_device(name) else own.margin_exploration for name in actions]
+        wide = [self.slope.exploration if is_a_device(name) else own.margin_exploration for name in actions]
         self.exploration: FloatArray = np.array(wide)
         """Standard deviation of what it tries to begin with, shape (A,)."""
         gap = 24.0 / self.decisions_per_day
@@ -114,8 +116,15 @@ class MeanFieldTD3(Learner):
         ]
         self._targets = [[part.detach().clone() for part in each.parameters] for each in self._learning()]
         judges = [part for critic in self.critics for part in critic.parameters]
-        self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=own.learning_rate)
+        self.actor_optimiser = torch.optim.Adam(self.actor.parameters, lr=self.slope.learning_rate)
         self.critic_optimiser = torch.optim.Adam(judges, lr=own.critic_rate)
+
+    @cached_property
+    def slope(self) -> Slope:
+        """What the scenario says, and where it says nothing what suits how often it decides."""
+        usual = usual_slope(self.decisions_per_day, plans(self.start))
+        said = {item.name: getattr(self.config, item.name) for item in fields(Slope)}
+        return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
     @property
     def critic_names(self) -> tuple[str, ...]:
@@ -207,7 +216,7 @@ class MeanFieldTD3(Learner):
 
         from cosim.policies.learning.networks import follow
 
-        for _ in range(self.config.steps):
+        for _ in range(self.slope.steps):
             batch = self._batch()
             found = self._judge(batch)
             self.step += 1
