@@ -28,7 +28,10 @@ def sample(n: int) -> PolicyInputs:
 
 
 @pytest.mark.parametrize("sharing", ["none", "group"])
-def test_critics_read_what_the_others_observed_and_did(sharing: str) -> None:
+@pytest.mark.parametrize("following", [False, True])
+def test_critics_read_what_the_others_observed_and_did(sharing: str, following: bool) -> None:
+    """Values, and slopes along weights and own action, are those of a critic that is shown `critic_width`
+    numbers of every decision."""
     n, times, policy = 3, 2, make(3, sharing=sharing)
     rng = np.random.default_rng(4)
     wide, acts = len(policy.input_names), len(SPEC.action)
@@ -42,23 +45,31 @@ def test_critics_read_what_the_others_observed_and_did(sharing: str) -> None:
 
     batch = {"rows": shaped(rows), "shift": shaped(did), "hindsight": shaped(rows)[..., :0]}
     batch |= {"next_rows": batch["rows"], "next_hindsight": batch["hindsight"]}
-    found = policy._read(batch, shaped(own)).numpy().reshape(n, times, policy.critic_width)
-    following = (
-        policy._read(batch, shaped(own), following=True).numpy().reshape(n, times, policy.critic_width)
-    )
-    public = len(policy.view.encoder.mean_field.names)
     private = [
         column
         for column, name in enumerate(policy.input_names)
         if name not in policy.view.encoder.mean_field.names
     ]
-    assert len(private) == wide - public
+    others = own if following else did
+    read = np.zeros((n, times, policy.critic_width))
     for i in range(n):
         for t in range(times):
-            for read, others in ((found, did), (following, own)):
-                crowd = [np.concatenate([rows[k, t, private], others[k, t]]) * (k != i) for k in range(n)]
-                expected = np.concatenate([rows[i, t], own[i, t], *crowd])
-                np.testing.assert_allclose(read[i, t], expected, atol=1e-6)
+            crowd = [np.concatenate([rows[k, t, private], others[k, t]]) * (k != i) for k in range(n)]
+            read[i, t] = np.concatenate([rows[i, t], own[i, t], *crowd])
+    critic = policy.critics[0]
+    weights = [
+        torch.tensor(rng.normal(size=part.shape), dtype=torch.float32, requires_grad=True)
+        for part in critic.parameters
+    ]
+    acting, plain = shaped(own).requires_grad_(), shaped(read).requires_grad_()
+    found = policy._value(critic, weights, batch, acting, following)
+    slopes = torch.autograd.grad(found.sum(), [acting, *weights])
+    expected = critic.apply(plain, weights).squeeze(-1)
+    in_full = torch.autograd.grad(expected.sum(), [plain, *weights])
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(slopes[0], in_full[0][..., wide : wide + acts])
+    for slope, other in zip(slopes[1:], in_full[1:], strict=True):
+        torch.testing.assert_close(slope, other, atol=1e-5, rtol=1e-5)
 
 
 def test_width_grows_by_what_one_more_prosumer_observes_and_does() -> None:
@@ -91,7 +102,9 @@ def test_it_is_not_federated() -> None:
 
 
 def test_what_does_not_fit_into_memory_is_refused() -> None:
-    small, large = make(10), make(20)
-    assert 3.0 < large.memory_gib() / small.memory_gib() < 4.0  # what is read grows with the square
+    small, large = make(10, sharing="none"), make(20, sharing="none")
+    assert 3.0 < large.memory_gib() / small.memory_gib() < 4.0  # weights grow with the square
+    shared = make(20, sharing="group").memory_gib() / make(10, sharing="group").memory_gib()
+    assert 1.0 < shared < 2.0  # and where they are shared with the number
     with pytest.raises(PolicyError, match=r"all 20 prosumers did .* more than memory_gib = 0\.001"):
-        make(20, memory_gib=0.001)
+        make(20, sharing="none", memory_gib=0.001)

@@ -12,7 +12,7 @@ market. Read after td3.py, whose steps they share: both are DDPG, so one critic,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cosim.core.arrays import BoolArray, FloatArray
@@ -25,11 +25,11 @@ from cosim.policies.learning.td3 import MeanFieldTD3
 if TYPE_CHECKING:
     from torch import Tensor
 
-COPIES = 9
+    from cosim.policies.learning.networks import Networks
+
+COPIES = 12
 """Numbers kept for each weight of a critic: itself, its gradient, two of Adam, its target, and a spare of
-itself and its target while it learns, and two that pass."""
-BATCHES = 6
-"""Batches of what critics read that exist at a time, and their gradients."""
+itself and its target while it learns, and five that pass."""
 
 
 class DoubleAuctionMADDPG(MeanFieldTD3):
@@ -73,15 +73,14 @@ class MADDPG(MeanFieldTD3):
         """What its critics take up at most while they learn [GiB]."""
         own = self.config
         weights = own.critics * self.networks * (self.critic_width + own.hidden + 3) * own.hidden
-        read = own.batch * self.n * self.critic_width
-        return 4.0 * (COPIES * weights + BATCHES * read) / 2**30
+        return 4.0 * COPIES * weights / 2**30
 
     def _check_size(self) -> None:
         if self.memory_gib() > self.config.memory_gib:
             raise PolicyError(
                 f"critics that read what all {self.n} prosumers did ({self.critic_width:,} numbers) would "
                 f"take {self.memory_gib():.1f} GiB, more than memory_gib = {self.config.memory_gib:g} (use "
-                "mf-td3 or da-maddpg, whose critics do not grow, `sharing: group`, or a smaller batch)"
+                "mf-td3 or da-maddpg, whose critics do not grow, or `sharing: group`)"
             )
 
     def act(self, inputs: PolicyInputs, explore: bool = True) -> FloatArray:
@@ -104,16 +103,44 @@ class MADDPG(MeanFieldTD3):
         departed from the rule."""
         return decision.own & decision.own.all()
 
-    def _read(self, batch: Mapping[str, Tensor], shift: Tensor, following: bool = False) -> Tensor:
-        """Adds all the others; where the prosumer itself would be among them there are zeros. Others do what
-        they did, or in the decision that follows what their target actors do, shape (G, B, critic_width)."""
+    def _value(
+        self,
+        critic: Networks,
+        weights: Sequence[Tensor],
+        batch: Mapping[str, Tensor],
+        shift: Tensor,
+        following: bool = False,
+    ) -> Tensor:
+        """Adds what the others observed and did: what they did in this decision, or what their target actors
+        do in the one that follows, shape (G, B)."""
+        own = self._read(batch, shift, following)
+        crowd = self._crowd(batch, shift if following else batch["shift"], following)
+        others = self._of_others(crowd, weights[0][:, own.shape[-1] :])
+        return critic.apply(own, weights, others).squeeze(-1)
+
+    def _crowd(self, batch: Mapping[str, Tensor], did: Tensor, following: bool) -> Tensor:
+        """Own observation and shift of everybody, by prosumer and decision, shape (n, times, F)."""
         import torch
 
-        rows = batch["next_rows" if following else "rows"]
-        did = shift if following else batch["shift"]
-        all_of_them = torch.cat([rows[..., self._private], did], dim=-1)
-        times = rows.shape[0] * rows.shape[1] // self.n
-        crowd = all_of_them.reshape(self.n, times, -1).transpose(0, 1)  # (times, n, fields)
-        others = 1.0 - torch.eye(self.n, device=self.device)
-        seen = crowd.unsqueeze(0) * others.view(self.n, 1, self.n, 1)  # (n, times, n, fields)
-        return torch.cat([super()._read(batch, shift, following), seen.reshape(*rows.shape[:2], -1)], dim=-1)
+        rows = batch["next_rows" if following else "rows"][..., self._private]
+        both = torch.cat([rows, did.detach()], dim=-1)
+        return both.reshape(self.n, -1, both.shape[-1])
+
+    def _of_others(self, crowd: Tensor, weight: Tensor) -> Tensor:
+        """What all but the prosumer itself add in the first layer, shape (G, B, hidden): the sum over all of
+        them is computed at once, and nobody's rows are copied for everybody.
+
+        Args:
+            crowd: Shape (n, times, F).
+            weight: Of the fields of all, shape (G, n F, hidden).
+        """
+        import torch
+
+        (n, times, fields), (networks, _, hidden) = crowd.shape, weight.shape
+        seen = crowd.transpose(0, 1).reshape(times, n * fields)
+        if networks == 1:
+            own = torch.bmm(crowd, weight.reshape(n, fields, hidden))
+            return (seen @ weight[0] - own).reshape(1, n * times, hidden)
+        strangers = (1.0 - torch.eye(n, device=weight.device)).repeat_interleave(fields, dim=1)
+        of_strangers = (weight * strangers.unsqueeze(-1)).transpose(0, 1).reshape(n * fields, n * hidden)
+        return (seen @ of_strangers).reshape(times, n, hidden).transpose(0, 1)

@@ -64,12 +64,21 @@ class Networks:
         """From (G, B, in) to (G, B, out)."""
         return self.apply(rows, self.parameters)
 
-    def apply(self, rows: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-        """The same with other weights of the same shapes, such as those of a target network."""
+    def apply(self, rows: Tensor, parameters: Sequence[Tensor], besides: Tensor | None = None) -> Tensor:
+        """The same with other weights of the same shapes, such as those of a target network.
+
+        Args:
+            rows: Shape (G, B, in), or the first fields of it alone.
+            parameters: Weights.
+            besides: What the other fields add in the first layer, shape (G, B, hidden); None: there are none.
+        """
         hidden = rows
         for layer in range(0, len(parameters), 2):
             weight, bias = parameters[layer : layer + 2]
-            hidden = torch.baddbmm(bias, hidden, weight)
+            if layer == 0 and besides is not None:
+                hidden = torch.baddbmm(bias, hidden, weight[:, : rows.shape[-1]]) + besides
+            else:
+                hidden = torch.baddbmm(bias, hidden, weight)
             if layer + 2 < len(parameters):
                 hidden = torch.tanh(hidden)
         return hidden

@@ -243,14 +243,28 @@ class MeanFieldTD3(Learner):
         entries["noise"] = np.clip(noise, -own.target_noise_most, own.target_noise_most).astype(np.float32)
         return {name: by_network(values, self.networks, self.device) for name, values in entries.items()}
 
-    def _read(self, batch: Mapping[str, Tensor], shift: Tensor, following: bool = False) -> Tensor:
-        """What critics read of a decision, or of the one that followed it, shape (G, B, critic_width).
+    def _value(
+        self,
+        critic: Networks,
+        weights: Sequence[Tensor],
+        batch: Mapping[str, Tensor],
+        shift: Tensor,
+        following: bool = False,
+    ) -> Tensor:
+        """What a critic says of a decision, or of the one that followed it, shape (G, B).
 
         Args:
+            critic: The critic.
+            weights: Its own, or those of its target.
             batch: Decisions.
             shift: What the prosumers do in it, each judged for its own, shape (G, B, A).
             following: Whether it is about the decision that followed.
         """
+        return critic.apply(self._read(batch, shift, following), weights).squeeze(-1)
+
+    @staticmethod
+    def _read(batch: Mapping[str, Tensor], shift: Tensor, following: bool) -> Tensor:
+        """What a critic reads that is the prosumer's own or public, shape (G, B, R)."""
         import torch
 
         before = "next_" if following else ""
@@ -268,14 +282,15 @@ class MeanFieldTD3(Learner):
         from cosim.policies.learning.networks import as_floats, clip_gradients
 
         with torch.no_grad():
-            read = self._read(batch, self._next_shift(batch), following=True)
+            shift = self._next_shift(batch)
             values = [
-                critic.apply(read, target).squeeze(-1)
-                for critic, target in zip(self.critics, self._targets[1:], strict=True)
+                self._value(critic, slow, batch, shift, following=True)
+                for critic, slow in zip(self.critics, self._targets[1:], strict=True)
             ]
             target = td_target(batch["reward"], batch["terminated"], self.gamma, values)
-        read = self._read(batch, batch["shift"])
-        errors = [critic(read).squeeze(-1) - target for critic in self.critics]
+        errors = [
+            self._value(critic, critic.parameters, batch, batch["shift"]) - target for critic in self.critics
+        ]
         losses = [0.5 * (batch["counts"] * error.square()).mean(1) for error in errors]
         self.critic_optimiser.zero_grad()
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
@@ -297,7 +312,8 @@ class MeanFieldTD3(Learner):
         from cosim.policies.learning.networks import clip_gradients
 
         shift = self._shift(batch["rows"], self.actor.parameters) * batch["mask"]
-        value = self.critics[0](self._read(batch, shift)).squeeze(-1)
+        critic = self.critics[0]
+        value = self._value(critic, critic.parameters, batch, shift)
         wide = torch.as_tensor(np.maximum(self.width, NARROW).astype(np.float32), device=self.device)
         away = 0.5 * ((shift - batch["shift"]) / wide).square().sum(-1)
         loss = -(batch["counts"] * (value - self.config.stay * away)).mean(1)
