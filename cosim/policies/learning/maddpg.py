@@ -12,7 +12,7 @@ market. Read after td3.py, whose steps they share: both are DDPG, so one critic,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cosim.core.arrays import BoolArray, FloatArray
@@ -24,8 +24,6 @@ from cosim.policies.learning.td3 import MeanFieldTD3
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from cosim.policies.learning.networks import Networks
 
 COPIES = 12
 """Numbers kept for each weight of a critic: itself, its gradient, two of Adam, its target, and a spare of
@@ -103,20 +101,11 @@ class MADDPG(MeanFieldTD3):
         departed from the rule."""
         return decision.own & decision.own.all()
 
-    def _value(
-        self,
-        critic: Networks,
-        weights: Sequence[Tensor],
-        batch: Mapping[str, Tensor],
-        shift: Tensor,
-        following: bool = False,
-    ) -> Tensor:
-        """Adds what the others observed and did: what they did in this decision, or what their target actors
-        do in the one that follows, shape (G, B)."""
-        own = self._read(batch, shift, following)
-        crowd = self._crowd(batch, shift if following else batch["shift"], following)
-        others = self._of_others(crowd, weights[0][:, own.shape[-1] :])
-        return critic.apply(own, weights, others).squeeze(-1)
+    def _of_others(
+        self, batch: Mapping[str, Tensor], shift: Tensor, following: bool, weight: Tensor
+    ) -> Tensor | None:
+        """Of what they did in this decision, or of what their target actors do in the one that follows."""
+        return self._together(self._crowd(batch, shift if following else batch["shift"], following), weight)
 
     def _crowd(self, batch: Mapping[str, Tensor], did: Tensor, following: bool) -> Tensor:
         """Own observation and shift of everybody, by prosumer and decision, shape (n, times, F)."""
@@ -126,7 +115,7 @@ class MADDPG(MeanFieldTD3):
         both = torch.cat([rows, did.detach()], dim=-1)
         return both.reshape(self.n, -1, both.shape[-1])
 
-    def _of_others(self, crowd: Tensor, weight: Tensor) -> Tensor:
+    def _together(self, crowd: Tensor, weight: Tensor) -> Tensor:
         """What all but the prosumer itself add in the first layer, shape (G, B, hidden): the sum over all of
         them is computed at once, and nobody's rows are copied for everybody.
 

@@ -260,7 +260,16 @@ class MeanFieldTD3(Learner):
             shift: What the prosumers do in it, each judged for its own, shape (G, B, A).
             following: Whether it is about the decision that followed.
         """
-        return critic.apply(self._read(batch, shift, following), weights).squeeze(-1)
+        own = self._read(batch, shift, following)
+        others = self._of_others(batch, shift, following, weights[0][:, own.shape[-1] :])
+        return critic.apply(own, weights, others).squeeze(-1)
+
+    def _of_others(
+        self, batch: Mapping[str, Tensor], shift: Tensor, following: bool, weight: Tensor
+    ) -> Tensor | None:
+        """What others add in a critic's first layer, with the weights of what is read of them; None: a critic
+        reads nothing of them."""
+        return None
 
     @staticmethod
     def _read(batch: Mapping[str, Tensor], shift: Tensor, following: bool) -> Tensor:
