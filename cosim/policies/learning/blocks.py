@@ -21,10 +21,10 @@ from cosim.policies.learning.torch_state import plain, tensors
 LANES = 64
 """A block begins at a multiple of so many networks and has at least so many, unless there are fewer: torch
 sums along shorter rows in another order, and what is learnt would hang on the blocks in its last digits."""
-MOST_WEIGHTS = 3 * 2**19
-"""Weights of a block at most, or those of its least number of networks: with gradients and Adam's averages 24
-MiB, which is near enough to a processor, and enough at a time that what each step costs besides does not
-count."""
+MOST_WEIGHTS = 6 * 2**20
+"""Weights of a block at most, or those of its least number of networks: with gradients and Adam's averages 96
+MiB. Measured with a quarter of that, what each step costs besides begins to count; with all of 1,000 networks
+at once, what a step reads and writes comes from far away every time."""
 
 Which = Callable[[Networks], Networks]
 """Which networks of a kind are meant: those of a block, or all."""
