@@ -117,8 +117,8 @@ def _learning(extent: Extent, folder: Path, page: Path, jobs: int, only: str | N
     except KeyboardInterrupt:
         say(f"what is done is kept: the same command with --output {folder} goes on")
         raise
-    about = origin(["cosim", *sys.argv[1:]], extent)
-    write(page, {name: f"{about}\n\n{text}" for name, text in sections.items()})
+    command = ["cosim", *sys.argv[1:]]
+    write(page, {name: f"{origin(command, extent, name)}\n\n{text}" for name, text in sections.items()})
     put(f"Written to {page}; units and figures of every seed are in {folder}.")
     for news in work.failed:
         for line in news.lines:

@@ -135,6 +135,15 @@ def test_the_page_of_the_documentation_has_a_place_for_everything() -> None:
 
 
 def test_the_origin_names_command_seeds_and_machine() -> None:
-    text = page.origin(["cosim", "bench", "learning", "--output", "a b"], EXTENT)
+    command = ["cosim", "bench", "learning", "--output", "a b"]
+    text = page.origin(command, EXTENT, "quality")
     assert text.startswith("`cosim bench learning --output 'a b'`: seeds 1 to 2; 1 x 119 days of training")
     assert "torch" in text and "cores" in text
+
+
+def test_the_origin_of_scale_says_over_what_seconds_were_measured() -> None:
+    text = page.origin(["cosim", "bench", "learning"], EXTENT, "scale")
+    assert text.startswith(
+        f"`cosim bench learning`: seed 1; mean of {EXTENT.scale_days} days after "
+        f"{EXTENT.warm_up_days} to warm up. cosim "
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 import cosim
 from cosim.benchmarks.learning.cases import Extent
 from cosim.benchmarks.learning.quality import best_rule
+from cosim.benchmarks.learning.scale import SEED as SCALE_SEED
 from cosim.benchmarks.learning.scale import Scaled, exponent
 from cosim.errors import OutputError
 from cosim.results.files import write_text
@@ -178,15 +179,18 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
 
-def origin(command: Sequence[str], extent: Extent) -> str:
-    """What was called, how much was done, on what machine."""
+def origin(command: Sequence[str], extent: Extent, section: str) -> str:
+    """What was called, how much was done for a section, on what machine."""
     on, used = machine(), versions()
-    windows = (
-        f"{extent.passes} x {extent.train_days:g} days of training, four windows of {extent.test_days:g} days"
+    done = (
+        f"seed {SCALE_SEED}; mean of {extent.scale_days} days after {extent.warm_up_days} to warm up"
+        if section == "scale"
+        else f"seeds 1 to {extent.seeds}; {extent.passes} x {extent.train_days:g} days of training, "
+        f"four windows of {extent.test_days:g} days"
     )
     software = f"cosim {cosim.__version__}, torch {used['torch']}, numpy {used['numpy']}"
     hardware = f"{on['processor']}, {on['cores']} cores, {on['memory_gb']} GB"
-    return f"`{shlex.join(command)}`: seeds 1 to {extent.seeds}; {windows}. {software}; {hardware}."
+    return f"`{shlex.join(command)}`: {done}. {software}; {hardware}."
 
 
 def blank() -> str:
