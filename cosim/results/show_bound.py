@@ -34,7 +34,7 @@ def bound(found: Mapping[str, Any], by_hour: pd.DataFrame) -> RenderableType:
     hours = by_hour.copy()
     for name in ("shadow_price", "mean_price"):
         hours[name] = [number(value, 4) for value in hours[name]]
-    parts: list[RenderableType] = [_costs(found), _share(found), ""]
+    parts: list[RenderableType] = [_costs(found), _stored(found), _share(found), ""]
     parts += ["Prices by hour of the day [EUR/kWh], and traded energy [kWh]", frame(hours, "")]
     parts += [*_regret(found["regret"])]
     parts += [Text(f"Note: {note}") for note in found["notes"]]
@@ -55,6 +55,15 @@ def _costs(found: Mapping[str, Any]) -> Table:
     for key, words in _COSTS.items():
         table.add_row(words, number(found["cost_eur"][key], 2), number(found["cost_eur_per_day"][key], 2))
     return table
+
+
+def _stored(found: Mapping[str, Any]) -> str:
+    """What makes these costs differ from the bills of the run."""
+    values = found["end_value_eur_per_kwh"]
+    means = [
+        f"{carrier} at {number(value, 4, 'EUR/kWh')} on average" for carrier, value in values.items() if value
+    ]
+    return ", ".join(["Cost: bills, unserved heat included, less what is stored at the end", *means])
 
 
 def _share(found: Mapping[str, Any]) -> RenderableType:

@@ -58,6 +58,7 @@ def test_a_run_beside_its_bound(cosim: Callable[..., Result], finished: Path) ->
     assert result.exit_code == 0, result.output
     for words in (
         "optimum of all together",
+        "less what is stored at the end, electricity at 0.1900 EUR/kWh on average\n",
         "Share captured: 0.",
         "shadow price",
         "Price-taker regret",
